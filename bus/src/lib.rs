@@ -1,0 +1,19 @@
+//! The engineering event bus: what an event is, and the two append-only streams that hold deliveries and events.
+//!
+//! This crate knows the vocabulary and how to keep it. It must not know any sender, any metric or any page.
+//!
+//! * [`delivery`]: what a sender sent, byte for byte.
+//! * [`event`], [`kind`], [`data`]: what it means.
+//! * [`cloudevents`], [`cdevents`]: how an event looks on the wire.
+//! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
+//! * [`query`]: which events somebody asks for.
+
+pub mod cdevents;
+pub mod cloudevents;
+pub mod data;
+pub mod delivery;
+pub mod event;
+pub mod ids;
+pub mod kind;
+pub mod query;
+pub mod streams;

@@ -1,0 +1,386 @@
+//! The two append-only streams, deliveries and events, whatever engine keeps them.
+//!
+//! One read path: replay and live tail are the same loop over offsets. Only "the head moved" is signalled
+//! ([`Streams::delivery_head`], [`Streams::event_head`]); records themselves are always read from the log.
+//!
+//! Nothing here updates or deletes a delivery or an event.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::delivery::{Delivery, NewDelivery, Receipt};
+use crate::event::{Event, Recorded};
+use crate::ids::{DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
+use crate::query::Query;
+
+mod sqlite;
+
+/// Why the streams could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// Another process has the data directory open.
+    #[error("{0} is in use by another process")]
+    InUse(String),
+    /// The queue before the writer is full, or the disk is: nothing was stored, the sender should come again.
+    #[error("the log cannot take more now: {0}")]
+    Busy(&'static str),
+    /// The engine refused to work as promised, such as another journal mode than asked for.
+    #[error("the storage engine is not set up as needed: {0}")]
+    Setup(String),
+    /// The engine failed; whether the record was stored is unknown.
+    #[error("the storage engine failed")]
+    Engine(#[from] sqlx::Error),
+    /// A migration could not be applied.
+    #[error("the database could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A stored row is not what was written.
+    #[error("{table} {row}: column {column} cannot be read: {why}")]
+    Corrupt {
+        /// Table.
+        table: &'static str,
+        /// Offset of the row.
+        row: i64,
+        /// Column.
+        column: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The writer has stopped after an error; the program must be started again.
+    #[error("the writer has stopped")]
+    Stopped,
+}
+
+/// What normalization made of one delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Which delivery.
+    pub delivery: DeliveryOffset,
+    /// The source it came through.
+    pub source: SourceName,
+    /// Its events in order, or why it cannot be interpreted: it is then quarantined.
+    pub outcome: Result<Vec<Event>, String>,
+}
+
+/// A delivery that could not be interpreted. It is kept, and can be tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// Which delivery.
+    pub delivery: DeliveryOffset,
+    /// The source it came through.
+    pub source: SourceName,
+    /// Why.
+    pub error: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub since: DateTime<Utc>,
+}
+
+/// Figures of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceFigures {
+    /// Which source.
+    pub source: SourceName,
+    /// Deliveries stored.
+    pub deliveries: u64,
+    /// Bytes of their bodies as received.
+    pub bytes: u64,
+    /// When the first arrived.
+    pub first_at: DateTime<Utc>,
+    /// When the last arrived.
+    pub last_at: DateTime<Utc>,
+    /// Deliveries now in quarantine.
+    pub quarantined: u64,
+}
+
+/// One page of a search, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The events.
+    pub events: Vec<Recorded>,
+    /// Where the next page begins: search again with this as [`Search::before`]; none at the end.
+    pub next: Option<EventOffset>,
+}
+
+/// A search through the events, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Which events.
+    pub query: Query,
+    /// Only events before this offset.
+    pub before: Option<EventOffset>,
+    /// At most so many; at most [`SEARCH_EVENTS_MAX`].
+    pub limit: usize,
+}
+
+/// One bar of the histogram over a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bar {
+    /// Where it begins; it ends where the next begins.
+    pub from: DateTime<Utc>,
+    /// Events that ended well or have no outcome.
+    pub ok: u64,
+    /// Events that ended with failure or error.
+    pub failed: u64,
+}
+
+/// A page of a search holds at most this many events: about 1 MB of JSON.
+pub const SEARCH_EVENTS_MAX: usize = 1_000;
+
+/// The deliveries waiting for the writer hold at most this many bytes; beyond it a sender is told to come again.
+pub const QUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// The two streams with their readers' checkpoints. Clones share one writer.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    engine: Engine,
+}
+
+/// The engines; each is one file, and the contract suite in `bus/tests/` runs over all of them.
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+}
+
+impl Streams {
+    /// Opens, or creates, the streams in a directory on a local disk.
+    ///
+    /// # Errors
+    /// If another process has it open, the engine cannot be set up as needed, or a migration fails.
+    pub async fn open(directory: &Path) -> Result<Self, StreamError> {
+        Ok(Self { engine: Engine::Sqlite(sqlite::Sqlite::open(directory).await?) })
+    }
+
+    /// The newest delivery's offset, and every later one.
+    #[must_use]
+    pub fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.delivery_head(),
+        }
+    }
+
+    /// The newest event's offset, and every later one.
+    #[must_use]
+    pub fn event_head(&self) -> watch::Receiver<EventOffset> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.event_head(),
+        }
+    }
+
+    /// Stores a delivery. It is durable when this returns; a second one of the same source and id is not stored.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.append(delivery).await,
+        }
+    }
+
+    /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.append_all(deliveries).await,
+        }
+    }
+
+    /// Deliveries after an offset, oldest first, at most `limit` and about 32 MB of bodies.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn deliveries(&self, after: DeliveryOffset, limit: usize) -> Result<Vec<Delivery>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.deliveries(after, limit).await,
+        }
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.delivery(offset).await,
+        }
+    }
+
+    /// Records what normalization made of deliveries, in order, and the reader's checkpoint at the last of them, in one transaction. An event whose id is recorded already is left as it is, unless it is `revise`d. Returns the events that were recorded. Also settles a quarantined delivery that is read again.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn record(&self, reader: ReaderName, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.record(reader, readings).await,
+        }
+    }
+
+    /// Appends a corrected reading of events that are recorded already; readers take the later one of the same id.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn revise(&self, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.revise(readings).await,
+        }
+    }
+
+    /// Events after an offset, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn events(&self, after: EventOffset, limit: usize) -> Result<Vec<Recorded>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.events(after, limit).await,
+        }
+    }
+
+    /// The latest reading of one event.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn event(&self, id: EventId) -> Result<Option<Recorded>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.event(id).await,
+        }
+    }
+
+    /// The latest readings of these events, in the order asked for; unknown ids are left out.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<Recorded>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.events_by_id(ids).await,
+        }
+    }
+
+    /// The latest readings of the events of one delivery, in order.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn events_of(&self, delivery: DeliveryOffset) -> Result<Vec<Recorded>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.events_of(delivery).await,
+        }
+    }
+
+    /// Searches events, newest first.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn search(&self, search: Search) -> Result<Page, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.search(search).await,
+        }
+    }
+
+    /// Counts the events of a query in `bars` equal steps of `[from, to)`, by [`Event::time`].
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn histogram(
+        &self,
+        query: Query,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        bars: u32,
+    ) -> Result<Vec<Bar>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.histogram(query, from, to, bars).await,
+        }
+    }
+
+    /// Deliveries in quarantine, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.quarantined(limit).await,
+        }
+    }
+
+    /// Figures of every source that ever delivered, by name.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn sources(&self) -> Result<Vec<SourceFigures>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.sources().await,
+        }
+    }
+
+    /// How far a reader has come; 0 if it never read.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn checkpoint(&self, reader: ReaderName) -> Result<i64, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.checkpoint(reader).await,
+        }
+    }
+
+    /// Notes how far a reader has come.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.save_checkpoint(reader, position).await,
+        }
+    }
+
+    /// A small value of the installation, such as the generation of facts that is live.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn setting(&self, name: &'static str) -> Result<Option<String>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.setting(name).await,
+        }
+    }
+
+    /// Keeps a small value of the installation.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn save_setting(&self, name: &'static str, value: String) -> Result<(), StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.save_setting(name, value).await,
+        }
+    }
+
+    /// Recomputes the hash chains of both streams and returns the first broken link, if any, in words. `progress` hears how many records were checked.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn verify(&self, progress: impl Fn(u64) + Send + Sync) -> Result<Option<String>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.verify(progress).await,
+        }
+    }
+
+    /// Waits until the writer has committed what is queued, then closes the files.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn close(&self) -> Result<(), StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+        }
+    }
+}
