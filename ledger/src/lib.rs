@@ -2,5 +2,7 @@
 //!
 //! It must not know any sender or any page, and no column, field or type of it can hold a person.
 
+pub mod facts;
 pub mod report;
+pub mod view;
 pub mod window;

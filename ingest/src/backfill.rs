@@ -1,0 +1,1 @@
+//! What happened before anybody listened: histories read on demand, as deliveries like any sender's.

@@ -1,0 +1,6 @@
+//! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
+
+use crate::sender::Sender;
+
+/// Every sender this program understands.
+pub const SENDERS: &[&Sender] = &[];
