@@ -1,0 +1,74 @@
+//! Reads a body within its own limit and within what all requests together may hold in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Rejection;
+
+/// All bodies in flight together hold at most this: ten of the largest, or thousands of usual ones.
+const IN_FLIGHT_BYTES_MAX: u32 = 256 << 20;
+
+/// The budget is taken in steps of this size, so that a small body costs one step and a slow one holds what it sent.
+const STEP_BYTES: usize = 64 << 10;
+
+/// What all requests together may hold.
+#[derive(Debug, Clone)]
+pub(super) struct BodyBudget(Arc<Semaphore>);
+
+impl Default for BodyBudget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX as usize)))
+    }
+}
+
+/// A whole body, and the share of the budget that it holds until it is stored.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) bytes: Vec<u8>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyBudget {
+    /// Reads a body of at most `limit` bytes. What is announced as too large is refused before a byte is read.
+    pub(super) async fn read<B>(&self, body: &mut B, headers: &HeaderMap, limit: usize) -> Result<Received, Rejection>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(Rejection::TooLarge { limit });
+        }
+        let mut received = Received { bytes: Vec::with_capacity(announced.unwrap_or(0).min(STEP_BYTES)), permit: None };
+        let mut held = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Rejection::Broken(error.to_string()))?;
+            // Trailers say nothing that is kept.
+            let Ok(chunk) = frame.into_data() else { continue };
+            let length = received.bytes.len() + chunk.len();
+            if length > limit {
+                return Err(Rejection::TooLarge { limit });
+            }
+            while held < length {
+                self.take_step(&mut received.permit)?;
+                held += STEP_BYTES;
+            }
+            received.bytes.extend_from_slice(&chunk);
+        }
+        Ok(received)
+    }
+
+    fn take_step(&self, permit: &mut Option<OwnedSemaphorePermit>) -> Result<(), Rejection> {
+        let step = u32::try_from(STEP_BYTES).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.0).try_acquire_many_owned(step).map_err(|_| Rejection::OverBudget)?;
+        match permit {
+            Some(permit) => permit.merge(more),
+            None => *permit = Some(more),
+        }
+        Ok(())
+    }
+}
