@@ -1,5 +1,7 @@
 //! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
 
+pub mod github;
+
 use crate::sender::Sender;
 
 /// Every sender this program understands.
