@@ -2,7 +2,9 @@
 //!
 //! It must not know any sender or any page, and no column, field or type of it can hold a person.
 
+pub mod catalog;
 pub mod facts;
 pub mod report;
+pub mod rules;
 pub mod view;
 pub mod window;
