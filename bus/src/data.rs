@@ -328,6 +328,48 @@ impl Data {
         }
     }
 
+    /// The entity whose order matters: the repository in forge and CI, service and environment for a deployment, the
+    /// incident, the ticket, the workload. None if the data names none: the event's own source then serves.
+    #[must_use]
+    pub fn order_key(&self) -> Option<String> {
+        let repository = self.repository().filter(|text| !text.is_empty());
+        let key = match self {
+            Self::Deployment(data) => {
+                let what = data.service.as_deref().or(repository).unwrap_or(&data.id);
+                return joined([Some(what), data.environment.as_deref()]);
+            }
+            Self::Pod(data) => match &data.workload {
+                Some(workload) => {
+                    return joined([data.cluster.as_deref(), data.namespace.as_deref(), Some(workload)]);
+                }
+                None => Some(data.id.as_str()),
+            },
+            Self::Action(data) => repository.or(data.service.as_deref()).or(data.bot.as_deref()),
+            Self::Analysis(data) => repository.or(data.service.as_deref()),
+            Self::Artifact(data) => repository.or(Some(&data.id)),
+            Self::Build(data) => repository.or(Some(&data.id)),
+            Self::Coverage(data) => repository.or(data.service.as_deref()),
+            Self::Environment(data) => Some(data.id.as_str()),
+            Self::Incident(data) => Some(data.id.as_str()),
+            Self::Message(data) => data.channel.as_deref(),
+            Self::Node(data) => Some(data.id.as_str()),
+            Self::PipelineRun(data) => repository.or(Some(&data.id)),
+            Self::TaskRun(data) => repository.or(data.run.as_deref()).or(Some(&data.id)),
+            Self::Test(data) => data.suite_run.as_deref().or(Some(&data.id)),
+            Self::Ticket(data) => Some(data.id.as_str()),
+            Self::Vulnerability(data) => repository.or(Some(&data.id)),
+            Self::Branch(_)
+            | Self::Change(_)
+            | Self::Comment(_)
+            | Self::Push(_)
+            | Self::Release(_)
+            | Self::Repository(_)
+            | Self::Review(_) => repository,
+            Self::AsReceived | Self::Other(_) => None,
+        };
+        joined([key])
+    }
+
     /// How it ended, for kinds that end.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
@@ -358,5 +400,38 @@ impl Data {
             | Self::AsReceived
             | Self::Other(_) => None,
         }
+    }
+}
+
+/// The parts that are there, joined by slashes.
+fn joined<const N: usize>(parts: [Option<&str>; N]) -> Option<String> {
+    let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_order_key_is_the_entity_whose_order_matters() {
+        let key = |kind: &str, data: Value| {
+            Data::from_json(&Kind::from(kind), Some(&data.to_string())).unwrap().order_key().unwrap_or_default()
+        };
+        assert_eq!(key("change.merged", json!({"repository": "h/o/n", "number": 1})), "h/o/n");
+        assert_eq!(key("pipelinerun.finished", json!({"repository": "h/o/n", "id": "run"})), "h/o/n");
+        assert_eq!(key("pipelinerun.finished", json!({"id": "run"})), "run");
+        let deployment = json!({"id": "d", "repository": "h/o/n", "service": "shop", "environment": "prod"});
+        assert_eq!(key("service.deployed", deployment), "shop/prod");
+        assert_eq!(key("deployment.failed", json!({"id": "d", "repository": "h/o/n"})), "h/o/n");
+        assert_eq!(key("service.removed", json!({"id": "d"})), "d");
+        assert_eq!(key("incident.detected", json!({"id": "i", "repository": "h/o/n"})), "i");
+        assert_eq!(key("ticket.closed", json!({"id": "h/o/n#1", "repository": "h/o/n"})), "h/o/n#1");
+        let pod = json!({"id": "p", "cluster": "c", "namespace": "n", "workload": "Deployment/shop"});
+        assert_eq!(key("pod.killed", pod), "c/n/Deployment/shop");
+        assert_eq!(key("pod.killed", json!({"id": "p", "namespace": "n"})), "p");
+        assert_eq!(key("message.posted", json!({})), "", "the event's source serves");
     }
 }
