@@ -1,2 +1,24 @@
-//! x
-fn main() {}
+//! `devhose`: the command line and the wiring of the crates, nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+mod app;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod context;
+mod exit;
+mod output;
+mod progress;
+mod signals;
+mod telemetry;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    commands::run(cli).into()
+}

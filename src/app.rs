@@ -1,0 +1,212 @@
+//! Wires the crates into one running program: streams, normalizer, ledger, pages and hooks behind one listener.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use bus::streams::Streams;
+use chrono::{DateTime, Utc};
+use http::Request;
+use ingest::hooks::{Clock, Hooks};
+use ledger::ledger::Ledger;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::context::URL_FILE;
+use crate::exit::{Exit, Failure};
+
+pub(crate) use data::catalog;
+
+mod data;
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// At the configured addresses.
+    Configured,
+    /// At any free port of this machine itself, for a moment.
+    Ephemeral,
+}
+
+/// The running program.
+pub(crate) struct Running {
+    /// Where it answers.
+    pub(crate) url: String,
+    pub(crate) streams: Streams,
+    pub(crate) ledger: Arc<Ledger>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+    note: Option<std::path::PathBuf>,
+}
+
+/// Starts everything. It answers when this returns.
+pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Failure> {
+    let address = match listen {
+        Listen::Configured => config.listen,
+        Listen::Ephemeral => SocketAddr::from(([127, 0, 0, 1], 0)),
+    };
+    check_loopback(address)?;
+    let now = clock()?;
+    data::prepare(&config.data)?;
+    let streams = Streams::open(&config.data).await?;
+    let settings = ledger::ledger::Settings {
+        catalog: data::catalog(config)?,
+        people_key: data::people_key(&config.data)?,
+        rules: config.rules.clone(),
+        calendar: config.calendar,
+    };
+    let ledger = Arc::new(Ledger::open(&config.data, streams.clone(), settings).await?);
+    let hooks = Hooks::new(streams.clone(), Arc::new(config.sources.clone()), Arc::clone(&now));
+    // Parse, then bind, then run: nothing is promised at an address before everything behind it stands.
+    let listener = bind(address).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let pages = web::router(web::App {
+        ledger: Arc::clone(&ledger),
+        streams: streams.clone(),
+        hooks: hooks.clone(),
+        clock: now,
+        version: env!("CARGO_PKG_VERSION"),
+        stop: stopped.clone(),
+    });
+    if listen == Listen::Configured
+        && let Some(address) = config.listen_hooks
+    {
+        let (listener, hooks) = (bind(address).await?, hooks.clone());
+        let stopped = stopped.clone();
+        tasks.spawn(async move {
+            let service = move |request| answer(hooks.clone(), None, request);
+            ingest::server::run(listener, service, stopped).await;
+            ("hooks", Ok(()))
+        });
+    }
+    {
+        let stopped = stopped.clone();
+        tasks.spawn(async move {
+            let service = move |request| answer(hooks.clone(), Some(pages.clone()), request);
+            ingest::server::run(listener, service, stopped).await;
+            ("server", Ok(()))
+        });
+    }
+    let normalizer = ingest::normalizer::run(streams.clone(), stopped.clone());
+    tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
+    let projector = Arc::clone(&ledger);
+    tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
+    let note = note_url(&config.data, &url, listen)?;
+    Ok(Running { url, streams, ledger, stop, tasks, note })
+}
+
+impl Running {
+    /// Waits until everything stored so far is interpreted and counted.
+    pub(crate) async fn caught_up(&mut self) -> Result<(), Failure> {
+        let target = *self.streams.delivery_head().borrow();
+        let mut interpreted = self.streams.checkpoint(ingest::normalizer::READER).await?;
+        let mut head = self.streams.event_head();
+        while interpreted < target.0 {
+            // A delivery without events moves no head: look again soon either way.
+            let moved = tokio::time::timeout(std::time::Duration::from_millis(20), head.changed());
+            tokio::select! {
+                _ = moved => {}
+                failure = Self::first_failure(&mut self.tasks) => return Err(failure),
+            }
+            interpreted = self.streams.checkpoint(ingest::normalizer::READER).await?;
+        }
+        let events = *self.streams.event_head().borrow();
+        tokio::select! {
+            caught_up = self.ledger.wait_for(events) => Ok(caught_up?),
+            failure = Self::first_failure(&mut self.tasks) => Err(failure),
+        }
+    }
+
+    /// Ends only if a part of the program ends by itself: the rest cannot go on without it.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        Self::first_failure(&mut self.tasks).await
+    }
+
+    async fn first_failure(tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>) -> Failure {
+        match tasks.join_next().await {
+            Some(Ok((name, Err(error)))) => Failure::from(error.context(format!("{name} has stopped"))),
+            Some(Ok((name, Ok(())))) => Failure::new(Exit::Failed, format!("{name} has stopped by itself")),
+            Some(Err(error)) => Failure::new(Exit::Failed, format!("a part of the program ended abruptly: {error}")),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops: finishes what is in flight, commits what is queued, closes the files.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        self.stop.send_replace(true);
+        let mut failure = None;
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok((_, Ok(()))) => {}
+                Ok((name, Err(error))) => failure = Some(Failure::from(error.context(format!("{name} failed")))),
+                Err(error) => failure = Some(Failure::new(Exit::Failed, format!("a task ended abruptly: {error}"))),
+            }
+        }
+        if let Some(note) = &self.note {
+            // A note that stays only costs the next command one failed connection.
+            drop(std::fs::remove_file(note));
+        }
+        self.streams.close().await?;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Hooks are answered before anything else looks at the path: they are what must be fast.
+async fn answer(hooks: Hooks, pages: Option<axum::Router>, request: Request<hyper::body::Incoming>) -> http::Response<Body> {
+    if let Some(source) = request.uri().path().strip_prefix("/hooks/") {
+        let source = source.to_owned();
+        let Ok(answer) = hooks.answer(&source, request).await;
+        return answer.map(Body::new);
+    }
+    let Some(mut pages) = pages else {
+        let mut nothing = http::Response::new(Body::empty());
+        *nothing.status_mut() = http::StatusCode::NOT_FOUND;
+        return nothing;
+    };
+    let Ok(answer) = tower::Service::call(&mut pages, request.map(Body::new)).await;
+    answer
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::new(Exit::Conflict, format!("cannot listen at {address}: {error}"));
+        failure.remedy("another port: --listen 127.0.0.1:0 takes any free one (for the demo --port 0)")
+    })
+}
+
+/// Pages have no sign-in yet, so only this machine may see them.
+fn check_loopback(address: SocketAddr) -> Result<(), Failure> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, format!("{address} can be reached from other machines, and pages have no sign-in"))
+        .remedy("listen at 127.0.0.1 behind a proxy with sign-in; webhooks alone can be served with listen_hooks"))
+}
+
+fn note_url(directory: &Path, url: &str, listen: Listen) -> anyhow::Result<Option<std::path::PathBuf>> {
+    if listen == Listen::Ephemeral {
+        return Ok(None);
+    }
+    let note = directory.join(URL_FILE);
+    std::fs::write(&note, url).with_context(|| format!("{} cannot be written", note.display()))?;
+    Ok(Some(note))
+}
+
+/// The clock of the whole program; a test pins it.
+pub(crate) fn clock() -> Result<Clock, Failure> {
+    Ok(match crate::config::pinned_now()? {
+        Some(now) => Arc::new(move || now),
+        None => Arc::new(now),
+    })
+}
+
+/// The one place where the program asks what time it is.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}

@@ -1,0 +1,55 @@
+//! The data directory: made with rights for its owner alone, and the key that hides people.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use ledger::catalog::Catalog;
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+
+/// Holds the key of the hash that counts distinct people. Whoever lacks it cannot find out who a hash is.
+const PEOPLE_KEY_FILE: &str = "people.key";
+
+/// Makes the directory if it is not there.
+pub(super) fn prepare(directory: &Path) -> anyhow::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).with_context(|| format!("data directory {} cannot be made", directory.display()))
+}
+
+/// The catalog of the configuration and of its Backstage files.
+pub(crate) fn catalog(config: &Config) -> Result<Catalog, Failure> {
+    ledger::catalog::files::load(&config.catalog).map_err(|error| Failure {
+        exit: Exit::Usage,
+        error: anyhow::Error::new(error),
+        remedy: None,
+    })
+}
+
+/// Reads the key, or makes it the first time.
+pub(super) fn people_key(directory: &Path) -> anyhow::Result<[u8; 32]> {
+    let path = directory.join(PEOPLE_KEY_FILE);
+    match fs::read(&path) {
+        Ok(bytes) => match bytes.try_into() {
+            Ok(key) => return Ok(key),
+            Err(_) => bail!("{} is damaged: restore it from a backup, else people are counted anew", path.display()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+    // Two version-4 UUIDs hold 244 random bits from the system; hashing spreads them over the key.
+    let seed = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
+    let key: [u8; 32] = blake3::hash(&seed).into();
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    file.write_all(&key).and_then(|()| file.sync_all()).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(key)
+}

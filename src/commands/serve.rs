@@ -1,0 +1,30 @@
+//! `devhose serve`: everything in one process, until a signal.
+
+use crate::app::{self, Listen};
+use crate::cli::Serve;
+use crate::context::Context;
+use crate::exit::{Ended, Exit};
+
+pub(super) async fn run(args: Serve, context: Context) -> Ended {
+    let mut stop = crate::signals::stop_requested();
+    let mut config = context.config.clone();
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    let mut running = app::start(&config, Listen::Configured).await?;
+    context.output.tell(&format!("devhose listens at {}", running.url));
+    if config.sources.iter().next().is_none() {
+        context.output.tell("no source is configured yet: `devhose init` writes a configuration to fill in");
+    }
+    tokio::select! {
+        // The channel closes only with the process.
+        _ = stop.wait_for(|stop| *stop) => {}
+        failure = running.failed() => {
+            running.stop().await?;
+            return Err(failure);
+        }
+    }
+    context.output.tell("stopping: what is in flight is finished first");
+    running.stop().await?;
+    Ok(Exit::Ok)
+}

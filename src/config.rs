@@ -1,0 +1,196 @@
+//! Configuration: one commented `devhose.toml`, every key of which an environment variable may override.
+//!
+//! This file alone reads the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use bus::ids::SourceName;
+use chrono::Weekday;
+use chrono_tz::Tz;
+use ingest::source::{Secret, Source, Sources};
+use ledger::catalog::{CatalogSettings, EnvironmentSettings, ServiceSettings, TeamSettings};
+use ledger::rules::Rules;
+use ledger::window::Calendar;
+use serde::Deserialize;
+
+use crate::exit::{Exit, Failure};
+
+mod environment;
+
+/// What `devhose init` writes.
+pub(crate) const TEMPLATE: &str = include_str!("config/devhose.toml");
+
+/// The file that is read if none is named and it is there.
+pub(crate) const DEFAULT_FILE: &str = "devhose.toml";
+
+/// A complete configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file it was read from, if any.
+    pub(crate) file: Option<PathBuf>,
+    /// Where pages, API and webhooks are served.
+    pub(crate) listen: SocketAddr,
+    /// Where webhooks alone are served, for senders on other machines.
+    pub(crate) listen_hooks: Option<SocketAddr>,
+    /// Directory of the data.
+    pub(crate) data: PathBuf,
+    /// Endpoints of senders.
+    pub(crate) sources: Sources,
+    /// Teams, services, environments.
+    pub(crate) catalog: CatalogSettings,
+    /// Rules of the metrics.
+    pub(crate) rules: Rules,
+    /// The organisation's calendar.
+    pub(crate) calendar: Calendar,
+}
+
+/// The file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    listen_hooks: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    organisation: Organisation,
+    source: Vec<SourceSettings>,
+    team: Vec<TeamSettings>,
+    service: Vec<ServiceSettings>,
+    environment: Vec<EnvironmentSettings>,
+    catalog: CatalogFiles,
+    rules: Rules,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Organisation {
+    timezone: Option<Tz>,
+    week_start: Option<WeekStart>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WeekStart {
+    Monday,
+    Saturday,
+    Sunday,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CatalogFiles {
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceSettings {
+    name: SourceName,
+    #[serde(default)]
+    secret: Option<String>,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    insecure: bool,
+    #[serde(default)]
+    lenient: bool,
+}
+
+impl Config {
+    /// Reads the named file, or `devhose.toml` if it is there, or takes the defaults; then the environment.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
+        let path = match named {
+            Some(path) => Some(path.to_owned()),
+            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()),
+        };
+        let text = match &path {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("configuration {} cannot be read", path.display()))
+                .map_err(usage)
+                .map_err(|failure| failure.remedy("devhose init writes one"))?,
+            None => String::new(),
+        };
+        let file = environment::overlay(&text, path.as_deref(), environment::variables())?;
+        Self::build(file, path)
+    }
+
+    fn build(file: File, path: Option<PathBuf>) -> Result<Self, Failure> {
+        let place = path.as_ref().map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
+        let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("{place}: {error}"));
+        let mut sources = Vec::new();
+        for settings in file.source {
+            let secrets = settings.secret.into_iter().chain(settings.secrets).filter(|s| !s.is_empty()).map(Secret::new);
+            let mut source =
+                Source::new(settings.name, secrets.collect(), settings.insecure).map_err(|error| wrong(&error))?;
+            source.lenient = settings.lenient;
+            sources.push(source);
+        }
+        file.rules.validate().map_err(|error| wrong(&error))?;
+        let defaults = Self::default();
+        let week_start = match file.organisation.week_start {
+            None | Some(WeekStart::Monday) => Weekday::Mon,
+            Some(WeekStart::Saturday) => Weekday::Sat,
+            Some(WeekStart::Sunday) => Weekday::Sun,
+        };
+        let beside = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        Ok(Self {
+            listen: file.listen.unwrap_or(defaults.listen),
+            listen_hooks: file.listen_hooks,
+            data: file.data.map_or(defaults.data, |data| beside.join(data)),
+            sources: Sources::new(sources),
+            catalog: CatalogSettings {
+                team: file.team,
+                service: file.service,
+                environment: file.environment,
+                files: file.catalog.files.into_iter().map(|file| beside.join(file)).collect(),
+            },
+            rules: file.rules,
+            calendar: Calendar { zone: file.organisation.timezone.unwrap_or(Tz::UTC), week_start },
+            file: path,
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            file: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            listen_hooks: None,
+            data: PathBuf::from("devhose-data"),
+            sources: Sources::default(),
+            catalog: CatalogSettings::default(),
+            rules: Rules::default(),
+            calendar: Calendar::default(),
+        }
+    }
+}
+
+fn usage(error: anyhow::Error) -> Failure {
+    Failure { exit: Exit::Usage, error, remedy: None }
+}
+
+/// A variable that only tests set: the instant that counts as now, so that pages are the same every time.
+pub(crate) fn pinned_now() -> Result<Option<chrono::DateTime<chrono::Utc>>, Failure> {
+    environment::variable("DEVHOSE_NOW")
+        .map(|text| text.parse().with_context(|| format!("DEVHOSE_NOW={text} is not an instant in RFC 3339")).map_err(usage))
+        .transpose()
+}
+
+/// Whether colour is unwanted (`NO_COLOR`).
+pub(crate) fn no_color() -> bool {
+    environment::variable("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// What is logged (`DEVHOSE_LOG`, such as `info,bus=debug`).
+pub(crate) fn log_filter() -> Option<String> {
+    environment::variable("DEVHOSE_LOG")
+}
+
+/// Whether a desktop is there to open a browser on.
+pub(crate) fn has_display() -> bool {
+    cfg!(any(target_os = "macos", target_os = "windows"))
+        || environment::variable("DISPLAY").is_some()
+        || environment::variable("WAYLAND_DISPLAY").is_some()
+}
