@@ -1,8 +1,10 @@
 //! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod github;
 
 use crate::sender::Sender;
 
 /// Every sender this program understands.
-pub const SENDERS: &[&Sender] = &[];
+pub const SENDERS: &[&Sender] = &[&github::GITHUB];
