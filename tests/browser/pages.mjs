@@ -1,0 +1,23 @@
+// Every page, with a text that only it shows. A page that is not here is not tested.
+export const PAGES = [
+  { name: 'north-star', path: '/', text: 'Successful deployments per week', charts: 1 },
+  { name: 'teams', path: '/teams', text: 'Storefront' },
+  { name: 'team', path: '/teams/storefront', text: 'web-shop' },
+  { name: 'delivery', path: '/teams/storefront/delivery', text: 'lead time', charts: 4 },
+  { name: 'code', path: '/teams/storefront/code', text: 'time to merge', charts: 3 },
+  { name: 'code-withheld', path: '/teams/tooling/code', text: 'fewer than' },
+  { name: 'services', path: '/services', text: 'edge-gateway' },
+  { name: 'service', path: '/services/checkout', text: 'checkout', charts: 1 },
+  { name: 'service-without-deployments', path: '/services/design-system', text: 'design-system' },
+  { name: 'metric', path: '/metrics/lead-time?team=storefront', text: 'lead time', charts: 1 },
+  { name: 'events', path: '/events', text: 'deployment' },
+  { name: 'events-query', path: '/events?q=type%3Aservice.deployed+since%3A7d', text: 'service.deployed' },
+  { name: 'events-nothing', path: '/events?q=type%3Anode.pressured', text: 'No event matches' },
+  { name: 'events-evidence', path: '/events?metric=successful-deployments&team=storefront', text: 'behind' },
+  { name: 'sources', path: '/sources', text: 'silent' },
+  { name: 'metric-docs', path: '/docs/metrics/lead-time', text: 'lead time' },
+  { name: 'privacy', path: '/privacy', text: 'person' },
+];
+
+export const WIDTHS = [390, 1280];
+export const SCHEMES = ['light', 'dark'];
