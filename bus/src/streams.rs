@@ -13,16 +13,22 @@ use tokio::sync::watch;
 
 use crate::delivery::{Delivery, NewDelivery, Receipt};
 use crate::event::{Event, Recorded};
-use crate::ids::{DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
+use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
 use crate::query::Query;
 
+mod body;
+mod chain;
+mod read;
+mod search;
 mod sqlite;
+mod verify;
+mod write;
 
 /// Why the streams could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// Another process has the data directory open.
-    #[error("{0} is in use by another process")]
+    #[error("{0} is in use by another process: stop that one, or choose another data directory")]
     InUse(String),
     /// The queue before the writer is full, or the disk is: nothing was stored, the sender should come again.
     #[error("the log cannot take more now: {0}")]
@@ -102,12 +108,16 @@ pub struct SourceFigures {
     pub last_at: DateTime<Utc>,
     /// Deliveries now in quarantine.
     pub quarantined: u64,
+    /// The 99th percentile of the gaps between its arrivals in the 28 days before the last one, from at most 10,000
+    /// deliveries: a longer silence is unusual. None while fewer than 10 gaps are known.
+    pub gap_p99_seconds: Option<i64>,
 }
 
 /// One page of a search, newest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// The events.
+    /// The events. Where matches are rare a page can be short, or even empty, before the end is reached: a search
+    /// stops looking after half a second.
     pub events: Vec<Recorded>,
     /// Where the next page begins: search again with this as [`Search::before`]; none at the end.
     pub next: Option<EventOffset>,
@@ -188,7 +198,8 @@ impl Streams {
         }
     }
 
-    /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns.
+    /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns. After an
+    /// error some may be stored; handing all of them in again stores the rest.
     ///
     /// # Errors
     /// See [`StreamError`].
@@ -218,6 +229,36 @@ impl Streams {
         }
     }
 
+    /// Where the delivery of that source and id stands, if there is one.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn delivery_by_id(
+        &self,
+        source: &SourceName,
+        id: &DeliveryId,
+    ) -> Result<Option<DeliveryOffset>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.delivery_by_id(source, id).await,
+        }
+    }
+
+    /// Deliveries of one source, newest first, before an offset if one is given; at most `limit` and about 32 MB of
+    /// bodies.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn deliveries_of(
+        &self,
+        source: &SourceName,
+        before: Option<DeliveryOffset>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.deliveries_of(source, before, limit).await,
+        }
+    }
+
     /// Records what normalization made of deliveries, in order, and the reader's checkpoint at the last of them, in one transaction. An event whose id is recorded already is left as it is, unless it is `revise`d. Returns the events that were recorded. Also settles a quarantined delivery that is read again.
     ///
     /// # Errors
@@ -228,7 +269,8 @@ impl Streams {
         }
     }
 
-    /// Appends a corrected reading of events that are recorded already; readers take the later one of the same id.
+    /// Appends a corrected reading of events that are recorded already; from then on readers see only the later one.
+    /// An event that reads as it did before is left as it is. Returns the events that were recorded.
     ///
     /// # Errors
     /// See [`StreamError`].
@@ -238,7 +280,8 @@ impl Streams {
         }
     }
 
-    /// Events after an offset, oldest first, at most `limit`.
+    /// The latest readings of events after an offset, oldest first, at most `limit`: an event that was corrected
+    /// stands where its correction was recorded.
     ///
     /// # Errors
     /// See [`StreamError`].

@@ -1,98 +1,311 @@
-//! The embedded engine: one SQLite file, one writer, many readers.
+//! The embedded engine: one SQLite file, one writer, many readers. This file opens and closes it and hands work to the
+//! writer; what is written is in `write/sqlite.rs`, what is read in `read/sqlite.rs` and `search/sqlite.rs`.
 
+use std::collections::VecDeque;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use tokio::sync::watch;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tokio::sync::{oneshot, watch};
 
-use super::{Bar, Page, Quarantined, Reading, Search, SourceFigures, StreamError};
-use crate::delivery::{Delivery, NewDelivery, Receipt};
-use crate::event::Recorded;
-use crate::ids::{DeliveryOffset, EventId, EventOffset, ReaderName};
-use crate::query::Query;
+use super::search::GapCache;
+use super::write::sqlite::State;
+use super::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Command, PreparedDelivery, PreparedReading, Queue, Record};
+use super::{Reading, StreamError};
+use crate::delivery::{NewDelivery, Receipt};
+use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
+use writer::{Shared, Writer};
+
+mod writer;
+
+const DATABASE_FILE: &str = "devhose.db";
+const LOCK_FILE: &str = "devhose.lock";
+
+/// Earlier versions can corrupt a write-ahead log that two connections checkpoint: <https://www.sqlite.org/wal.html>.
+const VERSION_MIN: [u32; 3] = [3, 51, 3];
+
+/// Readers at the same time; pages are short, and two cores read no faster with more.
+const READERS_MAX: u32 = 4;
+
+/// A lock inside the one process is never held for longer than a commit or a checkpoint.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What every connection must answer after it was set up.
+const PRAGMAS: &[(&str, &str)] = &[
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("foreign_keys", "1"),
+    ("trusted_schema", "0"),
+    ("cell_size_check", "1"),
+    ("mmap_size", "0"),
+    ("temp_store", "2"),
+    ("wal_autocheckpoint", "0"),
+    ("busy_timeout", "5000"),
+];
+
+/// The pages of the indexes that are written at random stay in memory up to some ten million events.
+const WRITER_CACHE_KIB: i64 = 64 << 10;
 
 /// The engine. Clones share one writer.
 #[derive(Debug, Clone)]
-pub(super) struct Sqlite {}
+pub(super) struct Sqlite {
+    queue: Queue,
+    delivery_head: watch::Receiver<DeliveryOffset>,
+    event_head: watch::Receiver<EventOffset>,
+    shared: Arc<Shared>,
+    pub(super) readers: SqlitePool,
+    pub(super) gaps: GapCache,
+}
 
 impl Sqlite {
     pub(super) async fn open(directory: &Path) -> Result<Self, StreamError> {
-        todo!("{directory:?}")
+        let lock = lock(directory)?;
+        let path = directory.join(DATABASE_FILE);
+        create_private(&path)?;
+        let options = options(&path);
+        let mut connection = connect(&options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))).await?;
+        sqlx::migrate!("../migrations/sqlite/streams").run(&mut connection).await?;
+        let checkpoint_connection = connect(&options).await?;
+        // The names of new files are durable only once the directory is.
+        File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))?;
+
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.read_only(true).pragma("query_only", "on"))
+            .await?;
+        check_pragmas(&mut *readers.acquire().await?).await?;
+        let state = State::load(&mut connection).await?;
+        let (queue, jobs) = Queue::new();
+        let (delivery_head, delivery_head_seen) = watch::channel(DeliveryOffset(state.deliveries.position));
+        let (event_head, event_head_seen) = watch::channel(EventOffset(state.events.position));
+        let shared = Arc::new(Shared::default());
+        let checkpointer = tokio::spawn(writer::run_checkpointer(checkpoint_connection, Arc::clone(&shared)));
+        let writer = Writer {
+            connection,
+            state,
+            jobs,
+            delivery_head,
+            event_head,
+            shared: Arc::clone(&shared),
+            readers: readers.clone(),
+            checkpointer,
+            lock,
+        };
+        // Not the caller's task: a request that is dropped must not stop a commit. It ends with the last handle.
+        drop(tokio::spawn(writer.run()));
+        Ok(Self {
+            queue,
+            delivery_head: delivery_head_seen,
+            event_head: event_head_seen,
+            shared,
+            readers,
+            gaps: GapCache::default(),
+        })
     }
+
     pub(super) fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {
-        todo!()
+        self.delivery_head.clone()
     }
+
     pub(super) fn event_head(&self) -> watch::Receiver<EventOffset> {
-        todo!()
+        self.event_head.clone()
     }
-    pub(super) async fn close(&self) -> Result<(), StreamError> {
-        todo!()
-    }
+
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        todo!()
+        let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
+        let receipts = answer(self.offer(prepared)?).await?;
+        receipts.first().copied().ok_or(StreamError::Stopped)
     }
+
+    /// While one part is committed the next is prepared.
     pub(super) async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        todo!()
+        const PARTS_AHEAD: usize = 2;
+        let mut receipts = Vec::with_capacity(deliveries.len());
+        let mut waiting = VecDeque::new();
+        let mut deliveries = deliveries.into_iter().peekable();
+        while deliveries.peek().is_some() {
+            let mut bytes = 0;
+            let mut part = Vec::new();
+            while part.len() < BATCH_COMMANDS_MAX && bytes < BATCH_BYTES_MAX {
+                let Some(delivery) = deliveries.next() else { break };
+                bytes += delivery.body.len();
+                part.push(delivery);
+            }
+            waiting.push_back(self.offer(PreparedDelivery::prepare(part).await?)?);
+            if waiting.len() > PARTS_AHEAD
+                && let Some(oldest) = waiting.pop_front()
+            {
+                receipts.extend(answer(oldest).await?);
+            }
+        }
+        for receiver in waiting {
+            receipts.extend(answer(receiver).await?);
+        }
+        Ok(receipts)
     }
-    pub(super) async fn deliveries(&self, after: DeliveryOffset, limit: usize) -> Result<Vec<Delivery>, StreamError> {
-        todo!()
+
+    fn offer(&self, deliveries: Vec<PreparedDelivery>) -> Result<Receiver<Vec<Receipt>>, StreamError> {
+        let (answer, receiver) = oneshot::channel();
+        self.queue.offer(Command::Append { deliveries, receipts: Vec::new(), answer })?;
+        Ok(receiver)
     }
-    pub(super) async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
-        todo!()
-    }
+
     pub(super) async fn record(
         &self,
         reader: ReaderName,
         readings: Vec<Reading>,
     ) -> Result<Vec<EventOffset>, StreamError> {
-        todo!()
+        self.put_readings(Some(reader), readings).await
     }
+
     pub(super) async fn revise(&self, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
-        todo!()
+        self.put_readings(None, readings).await
     }
-    pub(super) async fn events(&self, after: EventOffset, limit: usize) -> Result<Vec<Recorded>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn event(&self, id: EventId) -> Result<Option<Recorded>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<Recorded>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn events_of(&self, delivery: DeliveryOffset) -> Result<Vec<Recorded>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn search(&self, search: Search) -> Result<Page, StreamError> {
-        todo!()
-    }
-    pub(super) async fn histogram(
+
+    /// Without a reader it is a correction.
+    async fn put_readings(
         &self,
-        query: Query,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-        bars: u32,
-    ) -> Result<Vec<Bar>, StreamError> {
-        todo!()
+        reader: Option<ReaderName>,
+        readings: Vec<Reading>,
+    ) -> Result<Vec<EventOffset>, StreamError> {
+        if readings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let readings = PreparedReading::prepare(readings).await?;
+        let record = Record { revise: reader.is_none(), reader, readings };
+        let (sender, receiver) = oneshot::channel();
+        self.queue.put(Command::Record { record, offsets: Vec::new(), answer: sender }).await?;
+        answer(receiver).await
     }
-    pub(super) async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn sources(&self) -> Result<Vec<SourceFigures>, StreamError> {
-        todo!()
-    }
-    pub(super) async fn checkpoint(&self, reader: ReaderName) -> Result<i64, StreamError> {
-        todo!()
-    }
+
     pub(super) async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
-        todo!()
+        let (sender, receiver) = oneshot::channel();
+        self.queue.put(Command::SaveCheckpoint { reader, position, answer: sender }).await?;
+        answer(receiver).await
     }
-    pub(super) async fn setting(&self, name: &'static str) -> Result<Option<String>, StreamError> {
-        todo!()
-    }
+
     pub(super) async fn save_setting(&self, name: &'static str, value: String) -> Result<(), StreamError> {
-        todo!()
+        let (sender, receiver) = oneshot::channel();
+        self.queue.put(Command::SaveSetting { name, value, answer: sender }).await?;
+        answer(receiver).await
     }
-    pub(super) async fn verify(&self, progress: impl Fn(u64) + Send + Sync) -> Result<Option<String>, StreamError> {
-        todo!()
+
+    pub(super) async fn close(&self) -> Result<(), StreamError> {
+        let (sender, receiver) = oneshot::channel();
+        let closing = match self.queue.put(Command::Close { answer: sender }).await {
+            Ok(()) => answer(receiver).await,
+            Err(error) => Err(error),
+        };
+        match closing {
+            // Another handle closed it.
+            Err(StreamError::Stopped) if !self.shared.poisoned.load(Ordering::Relaxed) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => Ok(()),
+        }
     }
+}
+
+type Receiver<T> = oneshot::Receiver<Result<T, StreamError>>;
+
+async fn answer<T>(receiver: Receiver<T>) -> Result<T, StreamError> {
+    receiver.await.map_err(|_| StreamError::Stopped)?
+}
+
+/// Makes the directory and takes the lock that keeps every other process out until the file is closed.
+fn lock(directory: &Path) -> Result<File, StreamError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| in_directory(directory, e))?;
+    let path = directory.join(LOCK_FILE);
+    let file = create_private(&path)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => StreamError::InUse(directory.display().to_string()),
+        TryLockError::Error(source) => StreamError::File { path: path.display().to_string(), source },
+    })?;
+    Ok(file)
+}
+
+fn in_directory(directory: &Path, source: std::io::Error) -> StreamError {
+    StreamError::File { path: directory.display().to_string(), source }
+}
+
+/// Opens a file that nobody else may read, and makes it if need be. SQLite gives its log the same mode.
+fn create_private(path: &Path) -> Result<File, StreamError> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    opened.map_err(|source| StreamError::File { path: path.display().to_string(), source })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("trusted_schema", "off")
+        .pragma("cell_size_check", "on")
+        .pragma("mmap_size", "0")
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", "0")
+}
+
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StreamError> {
+    let mut connection = SqliteConnection::connect_with(options).await?;
+    check_version(&mut connection).await?;
+    check_pragmas(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StreamError> {
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(connection).await?;
+    let parts: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    if parts.as_slice() < VERSION_MIN.as_slice() {
+        let [major, minor, patch] = VERSION_MIN;
+        return Err(StreamError::Setup(format!("SQLite {version} is linked, {major}.{minor}.{patch} is needed")));
+    }
+    Ok(())
+}
+
+/// A pragma that is misspelt, or that the engine will not follow on this disk, is ignored in silence: so ask.
+async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), StreamError> {
+    for (name, wanted) in PRAGMAS {
+        let row = sqlx::query(AssertSqlSafe(format!("pragma {name}"))).fetch_one(&mut *connection).await?;
+        let found = sqlx::Row::try_get_unchecked::<String, _>(&row, 0)?;
+        if found != *wanted {
+            return Err(StreamError::Setup(format!("pragma {name} is {found}, {wanted} is needed")));
+        }
+    }
+    Ok(())
+}
+
+async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("begin immediate").execute(connection).await?;
+    Ok(())
+}
+
+async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("commit").execute(connection).await?;
+    Ok(())
+}
+
+async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("rollback").execute(connection).await?;
+    Ok(())
+}
+
+/// Copies what it can without waiting for anybody; the pages that the log still holds.
+async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    let (_, log, copied): (i64, i64, i64) =
+        sqlx::query_as("pragma wal_checkpoint(passive)").fetch_one(connection).await?;
+    // A log that is copied to its end is begun anew by the next commit.
+    Ok(if copied == log { 0 } else { log })
+}
+
+/// Copies everything and empties the log.
+async fn checkpoint_all(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(connection).await?;
+    Ok(())
 }

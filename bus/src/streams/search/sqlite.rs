@@ -1,0 +1,338 @@
+//! Searches: from a query to the statement that walks the best index from the newest event down.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite as Database};
+use tokio::time::Instant;
+
+use super::{SEARCH_TIME_MAX, Scale, WINDOW_MAX, WINDOW_MIN};
+use crate::event::Recorded;
+use crate::ids::{EventId, EventOffset};
+use crate::query::{Condition, Key, Pattern, Query, needle, needle_in_json};
+use crate::streams::read::sqlite::{event_columns, id_list, sql_limit};
+use crate::streams::sqlite::Sqlite;
+use crate::streams::{Bar, Page, SEARCH_EVENTS_MAX, Search, StreamError};
+
+/// A search walks at most this many stretches of an index at once; SQLite stops at 500.
+const WALKS_MAX: usize = 100;
+
+/// One stretch of an index, in the order of positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Walk {
+    /// The whole stream.
+    Stream,
+    /// The index over a column, at one value.
+    Column { index: &'static str, column: &'static str, value: String },
+    /// The events of a repository that name no service.
+    RepositoryWithoutService(String),
+    /// The events of a delivery.
+    Delivery(i64),
+    /// The events of a source, by its name.
+    Source(String),
+    /// These very events.
+    Ids(Vec<EventId>),
+}
+
+/// Positions from `from` to before `to`.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    from: i64,
+    to: i64,
+}
+
+impl Sqlite {
+    pub(in crate::streams) async fn search(&self, search: Search) -> Result<Page, StreamError> {
+        let limit = search.limit.clamp(1, SEARCH_EVENTS_MAX);
+        let started = Instant::now();
+        let head = self.event_head().borrow().0;
+        let walks = self.walks(&search.query).await?;
+        let mut end = search.before.map_or(i64::MAX, |offset| offset.0).min(head + 1);
+        // Where only very few events can be meant, there is nothing to look through.
+        let few = walks.iter().all(|walk| matches!(walk, Walk::Ids(_) | Walk::Delivery(_)));
+        let mut width = if few { head + 1 } else { WINDOW_MIN };
+        let mut first = 1;
+        let mut events = Vec::new();
+        while end > first {
+            let window = Window { from: (end - width).max(first), to: end };
+            events.extend(self.search_window(&search.query, &walks, window, limit - events.len()).await?);
+            if events.len() >= limit {
+                let next = events.last().map(|event: &Recorded| event.offset).filter(|offset| offset.0 > first);
+                return Ok(Page { events, next });
+            }
+            if width == WINDOW_MIN {
+                // The page is not filled at once: see how far back it can make sense to look.
+                first = self.first_position(&search.query).await?.max(first);
+            }
+            (end, width) = (window.from, (width * 2).min(WINDOW_MAX));
+            if started.elapsed() > SEARCH_TIME_MAX {
+                break;
+            }
+        }
+        Ok(Page { events, next: (end > first).then_some(EventOffset(end)) })
+    }
+
+    async fn search_window(
+        &self,
+        query: &Query,
+        walks: &[Walk],
+        window: Window,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StreamError> {
+        let mut sql = QueryBuilder::new(concat!("select ", event_columns!(), " from ("));
+        for (index, walk) in walks.iter().enumerate() {
+            if index > 0 {
+                // Not `union all`: one event can stand in two walks. Sorted walks are merged, not sorted again.
+                sql.push(" union ");
+            }
+            push_walk(&mut sql, walk, window);
+            push_conditions(&mut sql, query);
+        }
+        sql.push(" order by 1 desc limit ").push_bind(sql_limit(limit));
+        sql.push(
+            ") p join events e on e.position = p.position join sources s on s.id = e.source_id \
+             order by e.position desc",
+        );
+        self.read_events(sql.build_query_as().persistent(false)).await
+    }
+
+    /// The first position at which an event can stand that happened when the query says.
+    async fn first_position(&self, query: &Query) -> Result<i64, StreamError> {
+        let since = positive(query, Key::Since).filter_map(micros).min();
+        let before = positive(query, Key::Before).filter_map(micros).max();
+        let Some(since) = since else { return Ok(1) };
+        let first: Option<i64> = sqlx::query_scalar(
+            "select min(position) from events indexed by events_by_time where happened_at >= ? and happened_at < ?",
+        )
+        .bind(since)
+        .bind(before.unwrap_or(i64::MAX))
+        .fetch_one(&self.readers)
+        .await?;
+        // None: no event at all happened then.
+        Ok(first.unwrap_or(i64::MAX))
+    }
+
+    pub(in crate::streams) async fn histogram(
+        &self,
+        query: Query,
+        from: chrono::DateTime<chrono::Utc>,
+        to: chrono::DateTime<chrono::Utc>,
+        bars: u32,
+    ) -> Result<Vec<Bar>, StreamError> {
+        let Some(scale) = Scale::new(from, to, bars) else { return Ok(Vec::new()) };
+        let mut sql = QueryBuilder::new("select (e.happened_at - ");
+        sql.push_bind(scale.from).push(") * ").push_bind(scale.bars).push(" / ").push_bind(scale.to - scale.from);
+        sql.push(
+            " as bar, count(*) as events, sum(coalesce(e.outcome in ('failure', 'error'), 0)) as failed from events e \
+             where e.happened_at >= ",
+        );
+        sql.push_bind(scale.from).push(" and e.happened_at < ").push_bind(scale.to);
+        sql.push(" and not exists (select 1 from superseded_events x where x.position = e.position)");
+        push_conditions(&mut sql, &query);
+        sql.push(" group by bar");
+        let rows: Vec<SqliteRow> = sql.build().persistent(false).fetch_all(&self.readers).await?;
+        let mut histogram = scale.bars();
+        for row in rows {
+            let (bar, events, failed): (i64, i64, i64) =
+                (row.try_get("bar")?, row.try_get("events")?, row.try_get("failed")?);
+            if let Some(bar) = usize::try_from(bar).ok().and_then(|bar| histogram.get_mut(bar)) {
+                bar.failed = u64::try_from(failed).unwrap_or_default();
+                bar.ok = u64::try_from(events - failed).unwrap_or_default();
+            }
+        }
+        Ok(histogram)
+    }
+
+    /// The narrowest way to every event that can match, without counting anything: the terms of one key become
+    /// stretches of that key's index.
+    async fn walks(&self, query: &Query) -> Result<Vec<Walk>, StreamError> {
+        const NARROWEST_FIRST: [Key; 8] = [
+            Key::Id,
+            Key::Delivery,
+            Key::Service,
+            Key::Repository,
+            Key::Environment,
+            Key::Type,
+            Key::Outcome,
+            Key::Source,
+        ];
+        let kinds: Vec<String> = sqlx::query_scalar("select name from kinds").fetch_all(&self.readers).await?;
+        for key in NARROWEST_FIRST {
+            let walks: Option<Vec<_>> = positive(query, key).map(|condition| walks_of(condition, &kinds)).collect();
+            let Some(mut walks) = walks.map(|walks| walks.concat()).filter(|_| positive(query, key).next().is_some())
+            else {
+                continue;
+            };
+            if key == Key::Id {
+                walks = vec![Walk::Ids(positive(query, key).filter_map(id).collect())];
+            }
+            if walks.len() <= WALKS_MAX {
+                return Ok(walks);
+            }
+        }
+        Ok(vec![Walk::Stream])
+    }
+}
+
+/// The conditions of one key of which any must hold.
+fn positive(query: &Query, key: Key) -> impl Iterator<Item = &Condition> {
+    let terms = query.terms().iter().filter(move |term| !term.negated && term.condition.key() == key);
+    terms.map(|term| &term.condition)
+}
+
+fn micros(condition: &Condition) -> Option<i64> {
+    if let Condition::Since(moment) | Condition::Before(moment) = condition {
+        Some(moment.at().timestamp_micros())
+    } else {
+        None
+    }
+}
+
+/// The stretches that hold every event of a condition; none if no index is ordered so.
+fn walks_of(condition: &Condition, kinds: &[String]) -> Option<Vec<Walk>> {
+    let column = |index, column, value: &str| Walk::Column { index, column, value: value.to_owned() };
+    Some(match condition {
+        Condition::Type(pattern) => {
+            let matching = kinds.iter().filter(|kind| pattern.matches(kind));
+            matching.map(|kind| column("events_by_kind", "kind", kind)).collect()
+        }
+        Condition::Service { pattern: Pattern::Is(name), repositories } => {
+            let own = column("events_by_service", "service", name);
+            let others = repositories.iter().cloned().map(Walk::RepositoryWithoutService);
+            std::iter::once(own).chain(others).collect()
+        }
+        Condition::Repository(Pattern::Is(name)) => vec![column("events_by_repository", "repository", name)],
+        Condition::Environment(Pattern::Is(name)) => vec![column("events_by_environment", "environment", name)],
+        Condition::Outcome(term) => {
+            term.outcomes().iter().map(|outcome| column("events_by_outcome", "outcome", outcome.name())).collect()
+        }
+        Condition::Source(Pattern::Is(name)) => vec![Walk::Source(name.clone())],
+        Condition::Delivery(delivery) => vec![Walk::Delivery(delivery.0)],
+        Condition::Id(id) => vec![Walk::Ids(vec![*id])],
+        Condition::Service { .. }
+        | Condition::Repository(_)
+        | Condition::Environment(_)
+        | Condition::Source(_)
+        | Condition::Subject(_)
+        | Condition::Since(_)
+        | Condition::Before(_)
+        | Condition::Text(_) => return None,
+    })
+}
+
+/// One arm of the search. The index is named, because without statistics the planner cannot know the best.
+fn push_walk(sql: &mut QueryBuilder<Database>, walk: &Walk, window: Window) {
+    sql.push("select e.position from events e ");
+    match walk {
+        Walk::Stream => sql.push("not indexed where 1"),
+        Walk::Column { index, column, value } => {
+            sql.push(format_args!("indexed by {index} where e.{column} = ")).push_bind(value.clone())
+        }
+        Walk::RepositoryWithoutService(repository) => sql
+            .push("indexed by events_by_repository where e.service is null and e.repository = ")
+            .push_bind(repository.clone()),
+        Walk::Delivery(delivery) => sql.push("indexed by events_by_delivery where e.delivery = ").push_bind(*delivery),
+        Walk::Source(name) => sql
+            .push("indexed by events_by_source where e.source_id = (select id from sources where name = ")
+            .push_bind(name.clone())
+            .push(")"),
+        Walk::Ids(ids) => sql
+            .push("indexed by events_by_id where e.id in (select unhex(value, '-') from json_each(")
+            .push_bind(id_list(ids))
+            .push("))"),
+    };
+    sql.push(" and e.position >= ").push_bind(window.from).push(" and e.position < ").push_bind(window.to);
+    sql.push(" and not exists (select 1 from superseded_events x where x.position = e.position)");
+}
+
+/// The whole query as conditions on `e`: what [`Query::matches`] says, in SQL.
+fn push_conditions(sql: &mut QueryBuilder<Database>, query: &Query) {
+    for key in Key::ALL {
+        let mut terms = positive(query, *key).peekable();
+        if terms.peek().is_none() {
+            continue;
+        }
+        if *key == Key::Id {
+            // There can be thousands of them, more than SQLite takes as alternatives.
+            push_ids(sql, &terms.filter_map(id).collect::<Vec<_>>());
+            continue;
+        }
+        sql.push(" and (");
+        for (index, condition) in terms.enumerate() {
+            sql.push(if index > 0 { " or " } else { "" });
+            push_condition(sql, condition);
+        }
+        sql.push(")");
+    }
+    for term in query.terms().iter().filter(|term| term.negated) {
+        // A column without a value makes a comparison unknown; an event without it is not excluded.
+        sql.push(" and not coalesce(");
+        push_condition(sql, &term.condition);
+        sql.push(", 0)");
+    }
+}
+
+fn push_ids(sql: &mut QueryBuilder<Database>, ids: &[EventId]) {
+    sql.push(" and e.id in (select unhex(value, '-') from json_each(").push_bind(id_list(ids)).push("))");
+}
+
+fn push_condition(sql: &mut QueryBuilder<Database>, condition: &Condition) {
+    match condition {
+        Condition::Type(pattern) => push_pattern(sql, "e.kind", pattern),
+        Condition::Source(pattern) => {
+            sql.push("e.source_id in (select id from sources where ");
+            push_pattern(sql, "name", pattern);
+            sql.push(")");
+        }
+        Condition::Repository(pattern) => push_pattern(sql, "e.repository", pattern),
+        Condition::Service { pattern, repositories } => {
+            sql.push("(");
+            push_pattern(sql, "e.service", pattern);
+            let list = serde_json::Value::from(repositories.clone()).to_string();
+            sql.push(" or (e.service is null and e.repository in (select value from json_each(").push_bind(list);
+            sql.push("))))");
+        }
+        Condition::Environment(pattern) => push_pattern(sql, "e.environment", pattern),
+        Condition::Outcome(term) => {
+            let names: Vec<_> = term.outcomes().iter().map(|outcome| format!("'{}'", outcome.name())).collect();
+            sql.push(format_args!("e.outcome in ({})", names.join(", ")));
+        }
+        Condition::Subject(pattern) => push_pattern(sql, "e.subject", pattern),
+        Condition::Id(id) => {
+            sql.push("e.id = ").push_bind(id.as_bytes().to_vec());
+        }
+        Condition::Delivery(delivery) => {
+            sql.push("e.delivery = ").push_bind(delivery.0);
+        }
+        Condition::Since(moment) => {
+            sql.push("e.happened_at >= ").push_bind(moment.at().timestamp_micros());
+        }
+        Condition::Before(moment) => {
+            sql.push("e.happened_at < ").push_bind(moment.at().timestamp_micros());
+        }
+        Condition::Text(text) => {
+            // SQLite's `lower` changes ASCII letters only, as the query's own comparison does.
+            sql.push("(instr(lower(e.subject), ").push_bind(needle(text));
+            sql.push(") > 0 or coalesce(instr(lower(e.data), ").push_bind(needle_in_json(text));
+            sql.push("), 0) > 0)");
+        }
+    }
+}
+
+/// A prefix becomes a range: texts are compared by code point, as `starts_with` would.
+fn push_pattern(sql: &mut QueryBuilder<Database>, column: &str, pattern: &Pattern) {
+    match pattern {
+        Pattern::Is(whole) => {
+            sql.push(column).push(" = ").push_bind(whole.clone());
+        }
+        Pattern::Begins(prefix) => {
+            sql.push("(").push(column).push(" >= ").push_bind(prefix.clone());
+            if let Some(end) = Pattern::end_of_prefix(prefix) {
+                sql.push(" and ").push(column).push(" < ").push_bind(end);
+            }
+            sql.push(")");
+        }
+    }
+}
+
+fn id(condition: &Condition) -> Option<EventId> {
+    if let Condition::Id(id) = condition { Some(*id) } else { None }
+}
