@@ -4,6 +4,7 @@
 //! pure function of the stored bytes. This crate must not know any metric, bot or page.
 
 pub mod backfill;
+pub mod demo;
 pub mod hooks;
 pub mod normalizer;
 pub mod sender;

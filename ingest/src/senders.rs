@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod github;
+pub mod sample;
 
 use crate::sender::Sender;
 

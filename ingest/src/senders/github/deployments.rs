@@ -81,10 +81,13 @@ fn describe(place: &Place, deployment: Requested) -> Option<Deployment> {
     let payload = deployment.payload.and_then(object);
     let manner = manner(&deployment.task, &deployment.description, payload.as_ref());
     let fixes = payload.as_ref().and_then(|payload| fixed(place, payload.get("fixes")?));
+    // A repository of many services has no other place to say which one it is.
+    let service = payload.as_ref().and_then(|payload| filled(Some(payload.get("service")?.as_str()?.to_owned())));
     let sha = filled(deployment.sha);
     Some(Deployment {
         id: format!("{}/deployments/{}", place.name, deployment.id?),
         repository: Some(place.name.clone()),
+        service,
         environment: filled(deployment.environment),
         production: deployment.production_environment,
         artifact: sha.as_deref().and_then(|sha| forge_purl(place, sha)),
