@@ -10,6 +10,8 @@ use bus::ids::EventId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::fold::told::Told;
+
 /// A keyed hash of a handle. It is never shown, exported or logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -19,6 +21,12 @@ pub struct PersonHash(pub(crate) u64);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FactKey(pub String);
+
+impl From<String> for FactKey {
+    fn from(key: String) -> Self {
+        Self(key)
+    }
+}
 
 /// A value that a later statement of the tool replaces: the one with the greatest (time, event) wins, whatever the
 /// order of arrival.
@@ -63,7 +71,7 @@ pub struct Change {
     pub merged: Option<Moment>,
     /// Closed without being merged; reopened if a later `reopened` exists.
     pub closed: Option<Moment>,
-    /// Latest reopening.
+    /// Latest time at which the forge said that it is open: after `closed`, it was opened again.
     pub reopened: Option<Moment>,
     /// The commit it became on the base branch.
     pub merge_sha: Option<String>,
@@ -85,6 +93,8 @@ pub struct Change {
     pub reverts: Option<String>,
     /// Top-level paths it touches, where known.
     pub paths: BTreeSet<String>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// Size of a change.
@@ -139,6 +149,8 @@ pub struct Deployment {
     pub manner: Option<Manner>,
     /// Id of the deployment that this one makes good, where the sender says so.
     pub fixes: Option<String>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// One run of a CI pipeline. Key: the tool's id and the attempt.
@@ -163,6 +175,8 @@ pub struct PipelineRun {
     pub started: Option<Moment>,
     /// Ended, with its outcome.
     pub finished: Option<Latest<Outcome>>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// Something that went wrong for users.
@@ -185,6 +199,8 @@ pub struct Incident {
     pub acknowledged: Option<Moment>,
     /// Over.
     pub resolved: Option<Moment>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// Coverage or findings of one commit by one tool. Key: repository or service, sha, tool, measure.
@@ -203,6 +219,8 @@ pub struct Measurement {
     pub coverage: Option<Latest<f64>>,
     /// Findings by the tool's own severity.
     pub findings: Option<Latest<BTreeMap<String, u64>>>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// A known vulnerability.
@@ -217,6 +235,8 @@ pub struct Vulnerability {
     pub detected: Option<Moment>,
     /// Gone.
     pub resolved: Option<Moment>,
+    /// Which event each field was taken from.
+    pub(crate) told: Told,
 }
 
 /// The commits of a repository as far as they are known. `parents` is none where a push names a commit without them.
@@ -227,12 +247,14 @@ pub struct Commit {
     pub repository: String,
     /// Commits it reaches directly: its parents, or for the head of a push all that came with it and what was there before.
     pub reaches: Option<BTreeSet<String>>,
+    /// True if `reaches` are its parents, as git knows them.
+    pub exact: bool,
     /// Author time, where known.
     pub authored_at: Option<DateTime<Utc>>,
 }
 
 /// All facts, in memory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     /// By `repository#number` or `repository@sha`.
     pub changes: BTreeMap<FactKey, Change>,

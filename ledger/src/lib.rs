@@ -2,9 +2,21 @@
 //!
 //! It must not know any sender or any page, and no column, field or type of it can hold a person.
 
+mod aggregate;
 pub mod catalog;
+mod derive;
+pub mod error;
 pub mod facts;
+mod fold;
+mod frames;
+mod groups;
+pub mod ledger;
+mod metrics;
+pub mod people;
+mod projector;
 pub mod report;
 pub mod rules;
+mod status;
+mod store;
 pub mod view;
 pub mod window;

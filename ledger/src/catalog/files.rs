@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::CatalogError;
+use super::{Catalog, CatalogError, CatalogSettings};
 
 /// Name of a catalog file in a directory that is searched.
 const FILE_NAME: &str = "catalog-info.yaml";
@@ -25,6 +25,14 @@ pub struct CatalogFile {
     pub path: PathBuf,
     /// What it says.
     pub text: String,
+}
+
+/// Builds the catalog of settings and of the files that they name.
+///
+/// # Errors
+/// If a file cannot be read, or an entry cannot stand.
+pub fn load(settings: &CatalogSettings) -> Result<Catalog, CatalogError> {
+    Catalog::build(settings, &read(Path::new(""), &settings.files)?)
 }
 
 /// Reads the files of the setting `files`, in the order of their paths: a file, a directory that is searched for

@@ -1,0 +1,261 @@
+//! Keeps the facts of one generation, and how far they go, in one transaction each time.
+//!
+//! Facts live in memory while the program runs; the store is what they are loaded from at the next start, and what
+//! other programs read. It knows nothing of what a fact means.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+
+use bus::ids::EventOffset;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::LedgerError;
+use crate::facts::Facts;
+use crate::fold::Touched;
+
+mod sqlite;
+
+/// Rows written by one statement: some MB of JSON, so that neither memory nor the statement's limits are stretched.
+const CHUNK_ROWS_MAX: usize = 5_000;
+
+/// The tables of facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    Changes,
+    Deployments,
+    PipelineRuns,
+    Incidents,
+    Measurements,
+    Vulnerabilities,
+    Commits,
+    FirstSeen,
+}
+
+impl Table {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Changes,
+        Self::Deployments,
+        Self::PipelineRuns,
+        Self::Incidents,
+        Self::Measurements,
+        Self::Vulnerabilities,
+        Self::Commits,
+        Self::FirstSeen,
+    ];
+
+    /// Name of the table.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Changes => "change_facts",
+            Self::Deployments => "deployment_facts",
+            Self::PipelineRuns => "pipeline_run_facts",
+            Self::Incidents => "incident_facts",
+            Self::Measurements => "measurement_facts",
+            Self::Vulnerabilities => "vulnerability_facts",
+            Self::Commits => "commit_facts",
+            Self::FirstSeen => "first_seen_facts",
+        }
+    }
+}
+
+/// What a generation includes, and what it was folded with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Every event up to here is folded in.
+    pub(crate) checkpoint: EventOffset,
+    /// Corrected readings up to here were taken instead of what they correct.
+    pub(crate) revised_through: EventOffset,
+    /// Says how events were folded; with another one the same events would give other facts.
+    pub(crate) fingerprint: String,
+}
+
+/// Rows to be written together with the position that they make true.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// JSON objects of state by key.
+    rows: Vec<(Table, String)>,
+    position: Position,
+    data_through: Option<DateTime<Utc>>,
+}
+
+impl Batch {
+    /// The rows of the touched facts.
+    pub(crate) fn of(facts: &Facts, touched: &Touched, position: Position) -> Result<Self, LedgerError> {
+        let mut batch = Self { rows: Vec::new(), position, data_through: facts.data_through };
+        batch.add(Table::Changes, &facts.changes, &touched.changes)?;
+        batch.add(Table::Deployments, &facts.deployments, &touched.deployments)?;
+        batch.add(Table::PipelineRuns, &facts.pipeline_runs, &touched.pipeline_runs)?;
+        batch.add(Table::Incidents, &facts.incidents, &touched.incidents)?;
+        batch.add(Table::Measurements, &facts.measurements, &touched.measurements)?;
+        batch.add(Table::Vulnerabilities, &facts.vulnerabilities, &touched.vulnerabilities)?;
+        batch.add(Table::Commits, &facts.commits, &touched.commits)?;
+        // A bare text would lose its quotes on the way through the engine.
+        let seen: BTreeMap<&String, (DateTime<Utc>,)> =
+            touched.first_seen.iter().filter_map(|name| Some((name, (*facts.first_seen.get(name)?,)))).collect();
+        batch.push(Table::FirstSeen, &seen)?;
+        Ok(batch)
+    }
+
+    fn add<K: Ord + Hash + Serialize, V: Serialize>(
+        &mut self,
+        table: Table,
+        facts: &BTreeMap<K, V>,
+        touched: &HashSet<K>,
+    ) -> Result<(), LedgerError> {
+        let mut keys: Vec<&K> = touched.iter().collect();
+        keys.sort_unstable();
+        for keys in keys.chunks(CHUNK_ROWS_MAX) {
+            let rows: BTreeMap<&K, &V> = keys.iter().filter_map(|key| Some((*key, facts.get(key)?))).collect();
+            self.push(table, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn push<K: Serialize, V: Serialize>(&mut self, table: Table, rows: &BTreeMap<K, V>) -> Result<(), LedgerError> {
+        if !rows.is_empty() {
+            let json = serde_json::to_string(rows);
+            self.rows.push((table, json.map_err(|source| LedgerError::Unwritable { table: table.name(), source })?));
+        }
+        Ok(())
+    }
+}
+
+/// One stored fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) key: String,
+    pub(crate) state: String,
+}
+
+/// The store of one generation.
+#[derive(Debug)]
+pub(crate) struct Store {
+    engine: sqlite::Sqlite,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens, or creates, the facts of a generation.
+    pub(crate) async fn open(directory: &Path, generation: u64) -> Result<Self, LedgerError> {
+        Self::open_file(path_of(directory, generation)).await
+    }
+
+    /// Opens, or creates, the facts in a file.
+    pub(crate) async fn open_file(path: PathBuf) -> Result<Self, LedgerError> {
+        Ok(Self { engine: sqlite::Sqlite::open(&path).await?, path })
+    }
+
+    /// What it includes; the default for a new one.
+    pub(crate) async fn position(&mut self) -> Result<Position, LedgerError> {
+        self.engine.position().await
+    }
+
+    /// All facts.
+    pub(crate) async fn load(&mut self) -> Result<Facts, LedgerError> {
+        let first_seen: BTreeMap<String, (DateTime<Utc>,)> = self.table(Table::FirstSeen).await?;
+        Ok(Facts {
+            changes: self.table(Table::Changes).await?,
+            deployments: self.table(Table::Deployments).await?,
+            pipeline_runs: self.table(Table::PipelineRuns).await?,
+            incidents: self.table(Table::Incidents).await?,
+            measurements: self.table(Table::Measurements).await?,
+            vulnerabilities: self.table(Table::Vulnerabilities).await?,
+            commits: self.table(Table::Commits).await?,
+            first_seen: first_seen.into_iter().map(|(name, (at,))| (name, at)).collect(),
+            data_through: self.engine.data_through().await?,
+        })
+    }
+
+    /// Writes rows and position in one transaction: after a crash either all of it is there or nothing.
+    pub(crate) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+        self.engine.save(batch).await
+    }
+
+    /// Rows after a key, in order of keys, at most `limit`.
+    pub(crate) async fn rows(&mut self, table: Table, after: &str, limit: u32) -> Result<Vec<Row>, LedgerError> {
+        self.engine.rows(table, after, limit).await
+    }
+
+    /// Writes a copy as it is at this moment into a file that does not exist yet. Readers and writers go on meanwhile.
+    pub(crate) async fn copy_to(&mut self, path: &Path) -> Result<(), LedgerError> {
+        self.engine.copy_to(path).await
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(self) -> Result<(), LedgerError> {
+        self.engine.close().await
+    }
+
+    /// Closes the file and removes it.
+    pub(crate) async fn remove(self) -> Result<(), LedgerError> {
+        let path = self.path;
+        self.engine.close().await?;
+        remove_file(&path)
+    }
+
+    async fn table<K: Ord + From<String>, V: DeserializeOwned>(
+        &mut self,
+        table: Table,
+    ) -> Result<BTreeMap<K, V>, LedgerError> {
+        let mut facts = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let rows = self.rows(table, &after, PAGE_ROWS).await?;
+            let Some(last) = rows.last() else { return Ok(facts) };
+            after.clone_from(&last.key);
+            for Row { key, state } in rows {
+                let value = serde_json::from_str(&state).map_err(|source| LedgerError::Corrupt {
+                    table: table.name(),
+                    key: key.clone(),
+                    column: "state",
+                    source,
+                })?;
+                facts.insert(K::from(key), value);
+            }
+        }
+    }
+}
+
+/// Rows read at once: some MB.
+pub(crate) const PAGE_ROWS: u32 = 10_000;
+
+/// The file of a generation.
+pub(crate) fn path_of(directory: &Path, generation: u64) -> PathBuf {
+    directory.join(format!("ledger-{generation}.db"))
+}
+
+/// Removes the file of a generation, if there is one.
+pub(crate) fn remove_generation(directory: &Path, generation: u64) -> Result<(), LedgerError> {
+    remove_file(&path_of(directory, generation))
+}
+
+/// Removes every generation but one: what an earlier one left, and what a rebuild that was cut short did.
+pub(crate) fn remove_others(directory: &Path, live: u64) -> Result<(), LedgerError> {
+    let failed = |source| LedgerError::File { path: directory.display().to_string(), source };
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let generation = name.strip_prefix("ledger-").and_then(|rest| rest.strip_suffix(".db"));
+        if generation.is_some_and(|generation| generation != live.to_string()) {
+            remove_file(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a database with what the engine keeps beside it.
+fn remove_file(path: &Path) -> Result<(), LedgerError> {
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LedgerError::File { path: path.display().to_string(), source }),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Facts in one SQLite file with one connection that writes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bus::ids::EventOffset;
+use chrono::{DateTime, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+
+use super::{Batch, Position, Row, Table};
+use crate::error::LedgerError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite/ledger");
+
+/// Another program that reads the file may hold it for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The engine.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    connection: SqliteConnection,
+}
+
+impl Sqlite {
+    pub(super) async fn open(path: &Path) -> Result<Self, LedgerError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("trusted_schema", "off")
+            .pragma("cell_size_check", "on")
+            .pragma("temp_store", "memory")
+            .pragma("mmap_size", "0")
+            .pragma("cache_size", "-16384")
+            .pragma("journal_size_limit", "67108864");
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        check_pragmas(&mut connection).await?;
+        Ok(Self { connection })
+    }
+
+    pub(super) async fn position(&mut self) -> Result<Position, LedgerError> {
+        let row: Option<(i64, i64, String)> =
+            sqlx::query_as("select checkpoint, revised_through, fingerprint from position")
+                .fetch_optional(&mut self.connection)
+                .await?;
+        Ok(row.map_or_else(Position::default, |(checkpoint, revised_through, fingerprint)| Position {
+            checkpoint: EventOffset(checkpoint),
+            revised_through: EventOffset(revised_through),
+            fingerprint,
+        }))
+    }
+
+    pub(super) async fn data_through(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let text: Option<Option<String>> =
+            sqlx::query_scalar("select data_through from position").fetch_optional(&mut self.connection).await?;
+        let Some(text) = text.flatten() else { return Ok(None) };
+        let parsed = serde_json::from_value(serde_json::Value::String(text));
+        parsed.map(Some).map_err(|source| LedgerError::Corrupt {
+            table: "position",
+            key: "1".to_owned(),
+            column: "data_through",
+            source,
+        })
+    }
+
+    pub(super) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+        let Batch { rows, position, data_through } = batch;
+        let mut transaction = self.connection.begin_with("begin immediate").await?;
+        let version: i64 = sqlx::query_scalar(
+            "insert into position (only_row, checkpoint, revised_through, fingerprint, data_through, version)
+             values (1, ?1, ?2, ?3, ?4, 1)
+             on conflict (only_row) do update set
+                 checkpoint = excluded.checkpoint, revised_through = excluded.revised_through,
+                 fingerprint = excluded.fingerprint, data_through = excluded.data_through, version = version + 1
+             returning version",
+        )
+        .bind(position.checkpoint.0)
+        .bind(position.revised_through.0)
+        .bind(position.fingerprint)
+        .bind(data_through.map(|at| at.to_rfc3339()))
+        .fetch_one(&mut *transaction)
+        .await?;
+        for (table, json) in rows {
+            sqlx::query(statements(table).write).bind(json).bind(version).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(super) async fn rows(&mut self, table: Table, after: &str, limit: u32) -> Result<Vec<Row>, LedgerError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as(statements(table).read).bind(after).bind(limit).fetch_all(&mut self.connection).await?;
+        Ok(rows.into_iter().map(|(key, state)| Row { key, state }).collect())
+    }
+
+    pub(super) async fn copy_to(&mut self, path: &Path) -> Result<(), LedgerError> {
+        sqlx::query("vacuum into ?1").bind(path.display().to_string()).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    pub(super) async fn close(self) -> Result<(), LedgerError> {
+        Ok(self.connection.close().await?)
+    }
+}
+
+/// A pragma that is not understood is silently ignored, so what matters for durability is read back.
+async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+    let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *connection).await?;
+    let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&mut *connection).await?;
+    if (journal.as_str(), synchronous) == ("wal", 2) {
+        return Ok(());
+    }
+    Err(LedgerError::Setup(format!(
+        "journal_mode is {journal} instead of wal, or synchronous {synchronous} instead of 2"
+    )))
+}
+
+struct Statements {
+    /// Replaces the rows of a JSON object of state by key.
+    write: &'static str,
+    /// Rows after a key, in order.
+    read: &'static str,
+}
+
+macro_rules! statements {
+    ($table:literal) => {
+        Statements {
+            // The `where` tells the parser that `on` begins no join.
+            write: concat!(
+                "insert into ",
+                $table,
+                " (key, state, version) select key, value, ?2 from json_each(?1) where true
+                 on conflict (key) do update set state = excluded.state, version = excluded.version"
+            ),
+            read: concat!("select key, state from ", $table, " where key > ?1 order by key limit ?2"),
+        }
+    };
+}
+
+const fn statements(table: Table) -> Statements {
+    match table {
+        Table::Changes => statements!("change_facts"),
+        Table::Deployments => statements!("deployment_facts"),
+        Table::PipelineRuns => statements!("pipeline_run_facts"),
+        Table::Incidents => statements!("incident_facts"),
+        Table::Measurements => statements!("measurement_facts"),
+        Table::Vulnerabilities => statements!("vulnerability_facts"),
+        Table::Commits => statements!("commit_facts"),
+        Table::FirstSeen => statements!("first_seen_facts"),
+    }
+}
