@@ -152,8 +152,8 @@ fn package_purl(package: &Package, version: Option<&str>) -> Option<String> {
     let kinds: Vec<String> = ecosystem.collect();
     let is = |kind: &str| kinds.iter().any(|k| k == kind);
     if is("container") || is("docker") {
-        let address = encoded(&format!("ghcr.io/{}/{}", owner()?, name.to_ascii_lowercase()));
         let image = encoded(&name.to_ascii_lowercase());
+        let address = format!("ghcr.io/{}/{image}", encoded(&owner()?));
         return Some(match version.starts_with("sha256:") {
             true => format!("pkg:oci/{image}@{}?repository_url={address}", encoded(version)),
             false => format!("pkg:oci/{image}?repository_url={address}&tag={}", encoded(version)),

@@ -1,16 +1,52 @@
 //! The mapping as a whole, over every recorded delivery.
 
+mod ci;
+mod delivered;
+mod forge;
+mod laws;
+mod samples;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::delivery::Delivery;
 use serde_json::Value;
 
 use super::GITHUB;
+use crate::sender::Draft;
 use crate::senders::fixtures;
 
 fn body(delivery: &Delivery) -> Value {
     let text = String::from_utf8_lossy(&delivery.content.body);
     serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap()
+}
+
+fn read(delivery: &Delivery) -> Vec<Draft> {
+    (GITHUB.normalize)(delivery).unwrap()
+}
+
+/// The events of a recorded delivery, with these values in their places.
+fn changed(name: &str, changes: &[(&str, Value)]) -> Vec<Draft> {
+    let mut delivery = fixtures::load("github", name);
+    let mut json = body(&delivery);
+    for (pointer, value) in changes {
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        json.pointer_mut(parent).unwrap()[member] = value.clone();
+    }
+    delivery.content.body = json.to_string().into_bytes();
+    read(&delivery)
+}
+
+fn print(drafts: &[Draft]) -> String {
+    let lines = drafts.iter().map(|draft| {
+        let Draft { kind, source, subject, time, key, data, alone: _ } = draft;
+        let data = serde_json::to_string_pretty(&data.to_value().unwrap()).unwrap();
+        format!("{kind} {subject} at {time:?}\nsource {source}, key {key}\n{data}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn show(name: &str) -> String {
+    print(&changed(name, &[]))
 }
 
 /// The kinds of a delivery's events; those of GitHub's own without the name of the event.
