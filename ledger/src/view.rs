@@ -1,11 +1,25 @@
 //! A consistent picture of everything Ledger knows at one moment: what pages, the API and the command line ask.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
+
 use bus::ids::EventId;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::report::{Ask, Definition, Evidence, Report, Scope};
-use crate::window::Calendar;
+use crate::aggregate::{self, Answer, Question};
+use crate::catalog::{Catalog, ServiceName, Unknown};
+use crate::derive::Derived;
+use crate::derive::deployments::Logical;
+use crate::derive::places::Place;
+use crate::facts::Facts;
+use crate::frames::{Frame, Keys, Span, Within};
+use crate::groups::People;
+use crate::metrics::{LIST, Metric, World};
+use crate::report::{Ask, BucketPoint, Definition, Evidence, Figure, Group, Point, Report, Scope, Withheld};
+use crate::rules::Rules;
+use crate::status::{FirstEvents, Signals};
+use crate::window::{Bucket, Calendar};
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +41,9 @@ pub enum AskError {
     /// The figures are withheld, so their evidence is too.
     #[error("{0}")]
     Withheld(String),
+    /// The query could not be run: a fault of the program, not of the question.
+    #[error("the metric could not be computed: {0}")]
+    Computation(String),
 }
 
 /// A metric that counted an event.
@@ -120,15 +137,57 @@ pub struct RecentDeployment {
     pub event: EventId,
 }
 
-/// What pages, the API and the command line ask of Ledger.
-#[derive(Debug)]
-pub struct View {}
+/// What pages, the API and the command line ask of Ledger. It never changes, and holds all that its answers need:
+/// share it by `Arc`.
+pub struct View {
+    catalog: Catalog,
+    rules: Rules,
+    calendar: Calendar,
+    derived: Derived,
+    people: People,
+    signals: Signals,
+    first_events: FirstEvents,
+    data_through: Option<DateTime<Utc>>,
+    keys: Keys,
+    /// In the order of [`LIST`].
+    frames: Vec<Result<Frame, String>>,
+    /// By event: metric and row. Made when it is first asked for.
+    uses: OnceLock<HashMap<EventId, Vec<(usize, usize)>>>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("data_through", &self.data_through).finish_non_exhaustive()
+    }
+}
 
 impl View {
+    /// A view of these facts. What they name and the catalog does not hold is added to it.
+    #[must_use]
+    pub fn build(facts: &Facts, catalog: &Catalog, rules: &Rules, calendar: Calendar) -> Self {
+        let catalog = catalog.completed(facts);
+        let derived = Derived::new(facts, &catalog, rules);
+        let world = World::new(facts, &derived, rules);
+        let frame = |metric: &Metric| Frame::new((metric.rows)(&world)).map_err(|error| error.to_string());
+        Self {
+            people: People::new(facts, &derived),
+            signals: Signals::new(facts, &derived, &catalog),
+            first_events: FirstEvents::new(facts, &catalog),
+            data_through: facts.data_through,
+            keys: Keys::new(&world),
+            frames: LIST.iter().map(frame).collect(),
+            uses: OnceLock::new(),
+            rules: rules.clone(),
+            calendar,
+            catalog,
+            derived,
+        }
+    }
+
     /// The metrics there are, in the order of pages.
     #[must_use]
     pub fn definitions(&self) -> Vec<Definition> {
-        todo!()
+        LIST.iter().map(|metric| metric.definition).collect()
     }
 
     /// Answers a metric. Milliseconds, without I/O.
@@ -136,7 +195,25 @@ impl View {
     /// # Errors
     /// If metric or scope do not exist.
     pub fn report(&self, metric: &str, ask: &Ask) -> Result<Report, AskError> {
-        todo!("{metric} {ask:?}")
+        let (metric, frame) = self.metric(metric)?;
+        let buckets = ask.window.buckets();
+        let withheld = self.withheld(metric, ask)?;
+        let answer = match &withheld {
+            Some(_) => self.nothing(metric, &buckets),
+            None => self.answer(metric, frame, ask, &buckets)?,
+        };
+        Ok(Report {
+            definition: metric.definition,
+            scope: ask.scope.clone(),
+            environment: ask.environment.clone(),
+            points: answer.points,
+            total: answer.total,
+            groups: answer.groups,
+            notes: answer.notes,
+            left_out: answer.left_out,
+            withheld,
+            data_through: self.data_through,
+        })
     }
 
     /// The facts behind a figure: those of one bucket (by label), of one group (by label), or of all complete buckets.
@@ -151,13 +228,46 @@ impl View {
         bucket: Option<&str>,
         group: Option<&str>,
     ) -> Result<Vec<Evidence>, AskError> {
-        todo!("{metric} {ask:?} {bucket:?} {group:?}")
+        let (metric, frame) = self.metric(metric)?;
+        if let Some(withheld) = self.withheld(metric, ask)? {
+            return Err(AskError::Withheld(withheld.reason));
+        }
+        let buckets = ask.window.buckets();
+        let span = span(ask, &buckets);
+        let selected = frame.select(&self.within(ask)?, &span);
+        let number = |labels: Vec<&str>, label: &str| {
+            let found = labels.iter().position(|known| *known == label);
+            found.ok_or_else(|| AskError::NoBucket(label.to_owned()))
+        };
+        let bucket = bucket.map(|label| number(buckets.iter().map(|bucket| bucket.label.as_str()).collect(), label));
+        let groups = (metric.groups)(&self.rules);
+        let group = group.map(|label| number(groups.iter().map(String::as_str).collect(), label));
+        let (bucket, group) = (bucket.transpose()?, group.transpose()?);
+        let chosen = selected.evidence(frame, bucket, group);
+        Ok(chosen.into_iter().filter_map(|row| row.evidence(&self.keys, ask.window.now)).collect())
     }
 
     /// Which metrics used an event: the reverse of [`View::evidence`].
     #[must_use]
     pub fn counted_in(&self, event: EventId) -> Vec<CountedIn> {
-        todo!("{event}")
+        let uses = self.uses.get_or_init(|| self.index_uses()).get(&event).map_or(&[][..], Vec::as_slice);
+        let mut found: Vec<CountedIn> = Vec::new();
+        for (number, index) in uses {
+            let Some(Metric { definition, .. }) = LIST.get(*number) else { continue };
+            let Some(row) = self.frame(*number).and_then(|frame| frame.row(*index)) else { continue };
+            let service = row.place.service.and_then(|code| self.derived.places.service_name(code));
+            let counted = CountedIn {
+                metric: definition.name,
+                title: definition.title,
+                at: row.at,
+                service: service.map(ToString::to_string),
+                left_out: row.part.why_not_counted().map(str::to_owned),
+            };
+            if !found.contains(&counted) {
+                found.push(counted);
+            }
+        }
+        found
     }
 
     /// How the services of a scope stand at `now`: failing, silent, not configured, passing; then by name.
@@ -165,7 +275,8 @@ impl View {
     /// # Errors
     /// If the scope does not exist.
     pub fn status(&self, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<ServiceStatus>, AskError> {
-        todo!("{scope:?} {now}")
+        let services = self.services_of(scope)?;
+        Ok(self.signals.of_services(&self.derived, &services, now))
     }
 
     /// The latest finished deployments of a scope, newest first.
@@ -173,32 +284,184 @@ impl View {
     /// # Errors
     /// If the scope does not exist.
     pub fn recent_deployments(&self, scope: &Scope, limit: usize) -> Result<Vec<RecentDeployment>, AskError> {
-        todo!("{scope:?} {limit}")
+        let within = self.places_within(scope)?;
+        let name = |place: &Place| place.service.and_then(|code| self.derived.places.service_name(code));
+        let latest =
+            self.derived.deployments.iter().rev().filter(|deployment| within.holds_any_tier(&deployment.place));
+        let recent = |deployment: &Logical| RecentDeployment {
+            fact: deployment.key.0.clone(),
+            service: name(&deployment.place).map(ToString::to_string).unwrap_or_default(),
+            environment: deployment.environment.clone(),
+            sha: deployment.sha.clone(),
+            version: deployment.version.clone(),
+            finished_at: deployment.finished_at,
+            outcome: deployment.outcome.name(),
+            kind: deployment.kind.name(),
+            changes: deployment.changes,
+            event: deployment.event,
+        };
+        Ok(latest.take(limit).map(recent).collect())
     }
 
     /// Teams by name, with the names of their services.
     #[must_use]
     pub fn teams(&self) -> Vec<Team> {
-        todo!()
+        let team = |entry: &crate::catalog::TeamEntry| {
+            let services = self.catalog.services_of(&Scope::Team(entry.name.clone())).unwrap_or_default();
+            Team {
+                name: entry.name.clone(),
+                title: entry.title.clone(),
+                parent: entry.parent.clone(),
+                services: services.into_iter().map(ToString::to_string).collect(),
+            }
+        };
+        self.catalog.teams().map(team).collect()
     }
 
     /// Services by name.
     #[must_use]
     pub fn services(&self) -> Vec<Service> {
-        todo!()
+        let service = |entry: &crate::catalog::ServiceEntry| Service {
+            name: entry.name.to_string(),
+            title: entry.title.clone(),
+            team: entry.team.clone(),
+            repository: entry.repository.clone(),
+            path: entry.path.clone(),
+            in_catalog: entry.in_catalog,
+            first_event_at: self.first_events.of_service(entry.name.as_str()),
+        };
+        self.catalog.services().map(service).collect()
     }
 
     /// The organisation's calendar.
     #[must_use]
     pub fn calendar(&self) -> Calendar {
-        todo!()
+        self.calendar
     }
 
     /// Time of the newest event that the facts include.
     #[must_use]
     pub fn data_through(&self) -> Option<DateTime<Utc>> {
-        todo!()
+        self.data_through
     }
+
+    /// Time of the first event of a scope: where its axis begins.
+    ///
+    /// # Errors
+    /// If the scope does not exist.
+    pub fn first_event_at(&self, scope: &Scope) -> Result<Option<DateTime<Utc>>, AskError> {
+        let services = self.services_of(scope)?;
+        Ok(self.first_events.of(scope, &services))
+    }
+}
+
+/// What the questions above share.
+impl View {
+    fn metric(&self, name: &str) -> Result<(&'static Metric, &Frame), AskError> {
+        let number = LIST.iter().position(|metric| metric.definition.name == name);
+        let no_metric = || AskError::NoMetric(name.to_owned());
+        let number = number.ok_or_else(no_metric)?;
+        let metric = LIST.get(number).ok_or_else(no_metric)?;
+        let frame = self.frames.get(number).ok_or_else(no_metric)?;
+        frame.as_ref().map(|frame| (metric, frame)).map_err(|why| AskError::Computation(why.clone()))
+    }
+
+    fn frame(&self, number: usize) -> Option<&Frame> {
+        self.frames.get(number)?.as_ref().ok()
+    }
+
+    fn answer(&self, metric: &Metric, frame: &Frame, ask: &Ask, buckets: &[Bucket]) -> Result<Answer, AskError> {
+        let span = span(ask, buckets);
+        let selected = frame.select(&self.within(ask)?, &span);
+        let question = Question {
+            metric,
+            frame,
+            selected: &selected,
+            span: &span,
+            groups: (metric.groups)(&self.rules),
+            calendar: ask.window.calendar,
+            first_event_at: self.first_event_at(&ask.scope)?,
+        };
+        aggregate::answer(&question).map_err(|error| AskError::Computation(error.to_string()))
+    }
+
+    fn nothing(&self, metric: &Metric, buckets: &[Bucket]) -> Answer {
+        let point = || Point { figure: Figure::Withheld, n: 0, beside: Vec::new() };
+        let groups = (metric.groups)(&self.rules);
+        Answer {
+            points: buckets.iter().map(|bucket| BucketPoint { bucket: bucket.clone(), point: point() }).collect(),
+            total: point(),
+            groups: groups.into_iter().map(|label| Group { label, point: point() }).collect(),
+            notes: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    fn withheld(&self, metric: &Metric, ask: &Ask) -> Result<Option<Withheld>, AskError> {
+        let services = self.services_of(&ask.scope)?;
+        if !metric.definition.needs_group {
+            return Ok(None);
+        }
+        let buckets = ask.window.buckets();
+        let edges = buckets.first().zip(buckets.last()).map(|(first, last)| (first.from, last.to));
+        let Some(edges) = edges else { return Ok(None) };
+        let people_min = self.rules.people_min;
+        let withheld = self.people.withheld(&self.catalog, &self.derived, people_min, edges);
+        // A repository is one place however it is written, and a team without services has nobody to protect.
+        let scope = match &ask.scope {
+            Scope::Repository(name) => Scope::Repository(name.to_lowercase()),
+            Scope::Company | Scope::Team(_) | Scope::Service(_) => ask.scope.clone(),
+        };
+        let reason = format!(
+            "fewer than {people_min} people contributed, or what is shown elsewhere would tell of a group that small"
+        );
+        let is_withheld = !services.is_empty() && withheld.contains(&scope);
+        Ok(is_withheld.then_some(Withheld { reason, people_min }))
+    }
+
+    fn services_of(&self, scope: &Scope) -> Result<BTreeSet<&ServiceName>, AskError> {
+        let no_scope = |unknown: Unknown| AskError::NoScope { kind: unknown.kind, name: unknown.name };
+        self.catalog.services_of(scope).map_err(no_scope)
+    }
+
+    fn within(&self, ask: &Ask) -> Result<Within, AskError> {
+        Ok(Within { tier: self.derived.places.tier(&ask.environment), ..self.places_within(&ask.scope)? })
+    }
+
+    fn places_within(&self, scope: &Scope) -> Result<Within, AskError> {
+        let services = self.services_of(scope)?;
+        let places = &self.derived.places;
+        let mut flags = vec![false; places.service_count()];
+        for code in services.iter().filter_map(|name| places.service(name.as_str())) {
+            if let Some(flag) = flags.get_mut(code.0 as usize) {
+                *flag = true;
+            }
+        }
+        Ok(match scope {
+            Scope::Company => Within { services: None, repository: None, tier: None },
+            Scope::Team(_) | Scope::Service(_) => Within { services: Some(flags), repository: None, tier: None },
+            Scope::Repository(name) => Within { services: None, repository: places.repository(name), tier: None },
+        })
+    }
+
+    fn index_uses(&self) -> HashMap<EventId, Vec<(usize, usize)>> {
+        let mut uses: HashMap<EventId, Vec<(usize, usize)>> = HashMap::new();
+        for number in 0..LIST.len() {
+            let rows = self.frame(number).map_or(&[][..], Frame::rows);
+            for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.in_points) {
+                for event in std::iter::once(&row.event).chain(&row.also) {
+                    uses.entry(*event).or_default().push((number, index));
+                }
+            }
+        }
+        uses
+    }
+}
+
+fn span<'b>(ask: &Ask, buckets: &'b [Bucket]) -> Span<'b> {
+    let calendar = ask.window.calendar;
+    let (from, to) = (calendar.day_start(ask.window.from), calendar.day_start(ask.window.to));
+    Span { buckets, from, to, now: ask.window.now }
 }
 
 /// A team of the catalog, or `unassigned`.

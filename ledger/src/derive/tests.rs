@@ -1,0 +1,1 @@
+//! Deployments, changes and incidents seen together, beyond what the metrics test.
