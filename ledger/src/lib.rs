@@ -14,6 +14,7 @@ pub mod ledger;
 mod metrics;
 pub mod people;
 mod projector;
+pub mod rebuild;
 pub mod report;
 pub mod rules;
 mod status;

@@ -11,6 +11,7 @@ use bus::ids::EventOffset;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::error::LedgerError;
 use crate::facts::Facts;
@@ -112,6 +113,18 @@ impl Batch {
             self.push(table, &rows)?;
         }
         Ok(())
+    }
+
+    /// The rows as they are stored, by table and key.
+    pub(crate) fn into_rows(self) -> Result<BTreeMap<Table, BTreeMap<String, String>>, LedgerError> {
+        let mut tables: BTreeMap<Table, BTreeMap<String, String>> = BTreeMap::new();
+        for (table, json) in self.rows {
+            let rows: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&json)
+                .map_err(|source| LedgerError::Unwritable { table: table.name(), source })?;
+            let texts = rows.into_iter().map(|(key, state)| (key, state.get().to_owned()));
+            tables.entry(table).or_default().extend(texts);
+        }
+        Ok(tables)
     }
 
     fn push<K: Serialize, V: Serialize>(&mut self, table: Table, rows: &BTreeMap<K, V>) -> Result<(), LedgerError> {
@@ -247,7 +260,7 @@ pub(crate) fn remove_others(directory: &Path, live: u64) -> Result<(), LedgerErr
 }
 
 /// Removes a database with what the engine keeps beside it.
-fn remove_file(path: &Path) -> Result<(), LedgerError> {
+pub(crate) fn remove_file(path: &Path) -> Result<(), LedgerError> {
     for suffix in ["-wal", "-shm", ""] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
