@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod github;
-pub mod sample;
+pub(crate) mod sample;
 
 use crate::sender::Sender;
 

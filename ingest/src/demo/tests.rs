@@ -115,6 +115,23 @@ fn it_is_small_enough_to_be_read_while_somebody_waits() {
 }
 
 #[test]
+fn on_any_day_at_any_hour_what_must_be_there_is_there() {
+    for now in ["2026-11-22T03:10:00Z", "2027-01-01T00:00:05Z", "2026-03-30T00:10:00Z", "2028-02-29T23:59:59Z"] {
+        let now = now.parse().unwrap();
+        let year: Vec<_> = deliveries(Options { now, ..options(0.05) }).collect();
+        let last = |wanted: &str| {
+            let wanted = year.iter().filter(|d| String::from_utf8_lossy(&d.body).contains(wanted));
+            now - wanted.map(|d| d.received_at).next_back().unwrap()
+        };
+        assert!(last("incident.detected") < TimeDelta::hours(2), "{now}");
+        assert!(last("Bump ") < TimeDelta::hours(5), "{now}");
+        assert!(last(r#""number":4711,"pull_request":{"title"#) < TimeDelta::hours(48), "{now}");
+        let ids: BTreeSet<_> = year.iter().map(|d| &d.delivery_id).collect();
+        assert_eq!(ids.len() + 1, year.len(), "{now}");
+    }
+}
+
+#[test]
 fn a_smaller_scale_gives_less() {
     let quarter = deliveries(options(0.25)).count();
     assert!((YEAR.len() / 6..YEAR.len() / 3).contains(&quarter), "{quarter}");

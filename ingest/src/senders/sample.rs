@@ -15,11 +15,11 @@ pub(crate) const FORGE_HOST: &str = "github.com";
 /// Owner of the repositories whose deliveries come through [`DATA_SOURCE`].
 pub(crate) const DATA_OWNER: &str = "acme-data";
 /// The source of most repositories.
-pub const FORGE_SOURCE: &str = "github/acme";
+pub(crate) const FORGE_SOURCE: &str = "github/acme";
 /// The source of the data team's repositories.
-pub const DATA_SOURCE: &str = "github/acme-data";
+pub(crate) const DATA_SOURCE: &str = "github/acme-data";
 /// The source of incidents and measurements.
-pub const OPERATIONS_SOURCE: &str = "cloudevents/ops";
+pub(crate) const OPERATIONS_SOURCE: &str = "cloudevents/ops";
 
 /// A request that a tool would make.
 #[derive(Debug, Clone, PartialEq)]
