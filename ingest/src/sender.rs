@@ -22,7 +22,8 @@ pub struct Sender {
     pub body_bytes_max: usize,
     /// How it proves who it is.
     pub scheme: Scheme,
-    /// Headers that are stored with the delivery, names in lower case. Never one that carries a secret.
+    /// Headers that are stored with the delivery, names in lower case; an entry may end in `*`. Never one that carries a
+    /// secret.
     pub headers: &'static [&'static str],
     /// The media types that it may send, in lower case without parameters; an entry may end in `*`. Others are answered with 415.
     pub media_types: &'static [&'static str],

@@ -1,5 +1,6 @@
 //! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
 
+pub mod cloudevents;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod github;
@@ -8,4 +9,4 @@ pub(crate) mod sample;
 use crate::sender::Sender;
 
 /// Every sender this program understands.
-pub const SENDERS: &[&Sender] = &[&github::GITHUB];
+pub const SENDERS: &[&Sender] = &[&cloudevents::CLOUDEVENTS, &github::GITHUB];
