@@ -24,11 +24,12 @@ fn the_query_of_the_explorer_reads() {
     let query =
         parse(r#"type:service.* service:checkout outcome:failed since:2h before:1732526400000 -text:"time out""#);
     insta::assert_snapshot!(query, @r#"type:service.* service:checkout outcome:failed since:2h before:2024-11-25T09:20:00Z -text:"time out""#);
-    let since = query.terms().iter().find_map(|term| match &term.condition {
-        Condition::Since(moment) => Some(moment.at()),
-        _ => None,
-    });
-    assert_eq!(since, Some(Utc.with_ymd_and_hms(2026, 3, 14, 7, 26, 53).unwrap()));
+    let moments = query.terms().iter().filter_map(|term| since(&term.condition));
+    assert_eq!(moments.collect::<Vec<_>>(), [Utc.with_ymd_and_hms(2026, 3, 14, 7, 26, 53).unwrap()]);
+}
+
+fn since(condition: &Condition) -> Option<DateTime<Utc>> {
+    if let Condition::Since(moment) = condition { Some(moment.at()) } else { None }
 }
 
 #[test]

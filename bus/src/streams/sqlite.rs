@@ -14,8 +14,9 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::sync::{oneshot, watch};
 
 use super::search::GapCache;
+use super::write::events::{PreparedReading, Record};
 use super::write::sqlite::State;
-use super::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Command, PreparedDelivery, PreparedReading, Queue, Record};
+use super::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Command, PreparedDelivery, Queue};
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
@@ -69,7 +70,8 @@ impl Sqlite {
         create_private(&path)?;
         let options = options(&path);
         let mut connection = connect(&options.clone().pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))).await?;
-        sqlx::migrate!("../migrations/sqlite/streams").run(&mut connection).await?;
+        // `run` takes whatever gives a connection, in a way that makes this future one that cannot be spawned.
+        sqlx::migrate!("../migrations/sqlite/streams").run_direct(None, &mut connection, false).await?;
         let checkpoint_connection = connect(&options).await?;
         // The names of new files are durable only once the directory is.
         File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))?;

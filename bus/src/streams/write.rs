@@ -7,11 +7,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::body::{self, off_thread};
 use super::chain::{self, Hash};
-use super::{QUEUED_BYTES_MAX, Reading, StreamError};
+use super::{QUEUED_BYTES_MAX, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
-use crate::event::Event;
-use crate::ids::{DeliveryId, EventId, EventOffset, ReaderName, SourceName};
+use crate::ids::{DeliveryId, EventOffset, ReaderName, SourceName};
+use events::{PreparedReading, Record};
 
+pub(super) mod events;
 pub(super) mod sqlite;
 
 /// One commit takes at most this many commands, so that the first of them does not wait long for the last.
@@ -42,30 +43,6 @@ pub(super) struct PreparedDelivery {
     pub(super) frame: Vec<u8>,
 }
 
-/// An event, ready to be written.
-#[derive(Debug)]
-pub(super) struct PreparedEvent {
-    pub(super) id: EventId,
-    pub(super) kind: String,
-    pub(super) source: String,
-    pub(super) subject: String,
-    pub(super) order_key: String,
-    pub(super) happened_at: i64,
-    pub(super) repository: Option<String>,
-    pub(super) service: Option<String>,
-    pub(super) environment: Option<String>,
-    pub(super) outcome: Option<&'static str>,
-    pub(super) data: Option<String>,
-}
-
-/// A reading, ready to be written.
-#[derive(Debug)]
-pub(super) struct PreparedReading {
-    pub(super) delivery: i64,
-    pub(super) source: SourceName,
-    pub(super) outcome: Result<Vec<PreparedEvent>, String>,
-}
-
 /// The receipt, or whatever else, of a command. Whoever asked may have gone: nobody minds.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StreamError>>;
 
@@ -77,16 +54,6 @@ pub(super) enum Command {
     SaveCheckpoint { reader: ReaderName, position: i64, answer: Answer<()> },
     SaveSetting { name: &'static str, value: String, answer: Answer<()> },
     Close { answer: Answer<()> },
-}
-
-/// Readings and what is to be done with them.
-#[derive(Debug)]
-pub(super) struct Record {
-    /// Whose checkpoint moves to the last of them.
-    pub(super) reader: Option<ReaderName>,
-    /// True if an event that is recorded already gets a new revision.
-    pub(super) revise: bool,
-    pub(super) readings: Vec<PreparedReading>,
 }
 
 impl Command {
@@ -147,51 +114,6 @@ impl PreparedDelivery {
     pub(super) async fn prepare(deliveries: Vec<NewDelivery>) -> Result<Vec<Self>, StreamError> {
         let bytes = deliveries.iter().map(|delivery| delivery.body.len()).sum();
         off_thread(bytes, || deliveries.into_iter().map(Self::new).collect()).await?
-    }
-}
-
-impl PreparedReading {
-    fn bytes(&self) -> usize {
-        let events = self.outcome.as_ref().map(Vec::as_slice).unwrap_or_default();
-        ROW_BYTES
-            + events.iter().map(|e| 2 * ROW_BYTES + e.data.as_ref().map_or(0, String::len)).sum::<usize>()
-            + self.outcome.as_ref().err().map_or(0, String::len)
-    }
-
-    fn new(reading: Reading) -> Result<Self, serde_json::Error> {
-        let outcome = match reading.outcome {
-            Ok(events) => Ok(events.into_iter().map(PreparedEvent::new).collect::<Result<_, _>>()?),
-            Err(error) => Err(error),
-        };
-        Ok(Self { delivery: reading.delivery.0, source: reading.source, outcome })
-    }
-
-    pub(super) async fn prepare(readings: Vec<Reading>) -> Result<Vec<Self>, StreamError> {
-        /// Typed data is about this long as JSON.
-        const EVENT_BYTES: usize = 512;
-        let events: usize = readings.iter().filter_map(|r| r.outcome.as_ref().ok()).map(Vec::len).sum();
-        let prepared: Result<Vec<_>, serde_json::Error> =
-            off_thread(events * EVENT_BYTES, || readings.into_iter().map(Self::new).collect()).await?;
-        prepared.map_err(|e| StreamError::File { path: "the data of an event".to_owned(), source: e.into() })
-    }
-}
-
-impl PreparedEvent {
-    fn new(event: Event) -> Result<Self, serde_json::Error> {
-        let data = event.data;
-        Ok(Self {
-            id: event.id,
-            kind: event.kind.into(),
-            source: event.source,
-            subject: event.subject,
-            order_key: event.key.0,
-            happened_at: event.time.timestamp_micros(),
-            repository: data.repository().map(str::to_owned),
-            service: data.service().map(str::to_owned),
-            environment: data.environment().map(str::to_owned),
-            outcome: data.outcome().map(crate::data::Outcome::name),
-            data: data.to_json()?,
-        })
     }
 }
 

@@ -62,13 +62,13 @@ create table events (
 create unique index events_by_id on events (id, revision);
 create index events_by_delivery on events (delivery, ordinal);
 create index events_by_time on events (happened_at, outcome);
--- Every search walks one of these, or the table, from the newest position down.
+-- Every search walks one of these, or the table, from the newest position down. Outcomes have none: a failure is never
+-- far away, and an index costs every event.
 create index events_by_kind on events (kind, position);
 create index events_by_source on events (source_id, position);
 create index events_by_repository on events (repository, position) where repository is not null;
 create index events_by_service on events (service, position) where service is not null;
 create index events_by_environment on events (environment, position) where environment is not null;
-create index events_by_outcome on events (outcome, position) where outcome is not null;
 
 -- Events that a later revision replaces: few, so that looking here is cheaper than marking rows of the stream.
 create table superseded_events (

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::ids::{DeliveryOffset, EventOffset};
 use crate::streams::StreamError;
 use crate::streams::sqlite as engine;
+use crate::streams::write::events::sqlite as events;
 use crate::streams::write::sqlite::{self as write, State};
 use crate::streams::write::{Command, Job, next_batch};
 
@@ -134,7 +135,7 @@ impl Writer {
             match &mut job.command {
                 Command::Append { .. } | Command::Close { .. } => {}
                 Command::Record { record, offsets, .. } => {
-                    *offsets = write::record(connection, state, record, now).await?;
+                    *offsets = events::record(connection, state, record, now).await?;
                 }
                 Command::SaveCheckpoint { reader, position, .. } => {
                     write::save_checkpoint(connection, reader, *position).await?;
