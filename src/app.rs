@@ -66,12 +66,15 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    let answers = Arc::clone(&ledger);
     let pages = web::router(web::App {
-        ledger: Arc::clone(&ledger),
+        site: web::Site {
+            ledger: Arc::new(move || answers.view() as Arc<dyn web::Answers>),
+            clock: now,
+            first_steps: Arc::new(web::FirstSteps::at(&url, first_source(config))),
+        },
         streams: streams.clone(),
         hooks: hooks.clone(),
-        clock: now,
-        version: env!("CARGO_PKG_VERSION"),
         stop: stopped.clone(),
     });
     if listen == Listen::Configured
@@ -158,7 +161,11 @@ impl Running {
 }
 
 /// Hooks are answered before anything else looks at the path: they are what must be fast.
-async fn answer(hooks: Hooks, pages: Option<axum::Router>, request: Request<hyper::body::Incoming>) -> http::Response<Body> {
+async fn answer(
+    hooks: Hooks,
+    pages: Option<axum::Router>,
+    request: Request<hyper::body::Incoming>,
+) -> http::Response<Body> {
     if let Some(source) = request.uri().path().strip_prefix("/hooks/") {
         let source = source.to_owned();
         let Ok(answer) = hooks.answer(&source, request).await;
@@ -171,6 +178,12 @@ async fn answer(hooks: Hooks, pages: Option<axum::Router>, request: Request<hype
     };
     let Ok(answer) = tower::Service::call(&mut pages, request.map(Body::new)).await;
     answer
+}
+
+/// The source that the first page's ready line sends to.
+fn first_source(config: &Config) -> &str {
+    let events = config.sources.iter().find(|source| source.sender.name == "cloudevents");
+    events.map_or("cloudevents/local", |source| source.name.as_str())
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -151,7 +151,7 @@ It can be stopped and started again at any time: what is there already is not st
     Git(ImportGit),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ImportGit {
     /// The repository, bare or with a work tree
     pub(crate) path: PathBuf,

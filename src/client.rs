@@ -119,6 +119,14 @@ impl Server {
         }
     }
 
+    /// Like [`Server::close`], after waiting until what was stored is interpreted and counted.
+    pub(crate) async fn finish(mut self) -> Result<(), Failure> {
+        if let Some(running) = &mut self.embedded {
+            running.caught_up().await?;
+        }
+        self.close().await
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let exit = if error.is_timeout() { Exit::Timeout } else { Exit::Unreachable };
         Failure::new(exit, format!("{} does not answer: {error}", self.base))

@@ -120,7 +120,8 @@ impl Config {
         let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("{place}: {error}"));
         let mut sources = Vec::new();
         for settings in file.source {
-            let secrets = settings.secret.into_iter().chain(settings.secrets).filter(|s| !s.is_empty()).map(Secret::new);
+            let secrets =
+                settings.secret.into_iter().chain(settings.secrets).filter(|s| !s.is_empty()).map(Secret::new);
             let mut source =
                 Source::new(settings.name, secrets.collect(), settings.insecure).map_err(|error| wrong(&error))?;
             source.lenient = settings.lenient;
@@ -174,7 +175,9 @@ fn usage(error: anyhow::Error) -> Failure {
 /// A variable that only tests set: the instant that counts as now, so that pages are the same every time.
 pub(crate) fn pinned_now() -> Result<Option<chrono::DateTime<chrono::Utc>>, Failure> {
     environment::variable("DEVHOSE_NOW")
-        .map(|text| text.parse().with_context(|| format!("DEVHOSE_NOW={text} is not an instant in RFC 3339")).map_err(usage))
+        .map(|text| {
+            text.parse().with_context(|| format!("DEVHOSE_NOW={text} is not an instant in RFC 3339")).map_err(usage)
+        })
         .transpose()
 }
 

@@ -75,7 +75,8 @@ impl Meter {
         let rate = per_second(done, seconds);
         let left = if rate > 0 { total.saturating_sub(done) / rate } else { 0 };
         let text = if as_json {
-            json!({"progress": self.what, "done": done, "total": total, "per_second": rate, "seconds_left": left}).to_string()
+            json!({"progress": self.what, "done": done, "total": total, "per_second": rate, "seconds_left": left})
+                .to_string()
         } else {
             format!("{done} of {total} {} ({rate} per second, about {left} s left)", self.what)
         };

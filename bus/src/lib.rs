@@ -16,4 +16,5 @@ pub mod event;
 pub mod ids;
 pub mod kind;
 pub mod query;
+pub mod stop;
 pub mod streams;

@@ -12,9 +12,3 @@ pub mod senders;
 pub mod server;
 pub mod source;
 pub mod verify;
-
-/// Waits until stop is asked for, or nobody is left to ask. Cancel-safe.
-pub(crate) async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
-    // The value is given up at once: a guard held across an await would keep the sender waiting.
-    drop(stop.wait_for(|stop| *stop).await);
-}

@@ -7,12 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bus::delivery::Delivery;
 use bus::event::Event;
 use bus::ids::{DeliveryOffset, ReaderName};
+use bus::stop::stopped;
 use bus::streams::{Reading, StreamError, Streams};
 use tokio::sync::watch;
 
 use crate::sender::stamp;
 use crate::source::sender_of;
-use crate::stopped;
 
 /// The reader whose checkpoint says how far deliveries have been interpreted.
 pub const READER: ReaderName = ReaderName("normalize");

@@ -21,6 +21,12 @@ impl Secret {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The `authorization` header that carries it, for those who send.
+    #[must_use]
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", String::from_utf8_lossy(&self.0))
+    }
 }
 
 impl std::fmt::Debug for Secret {
@@ -37,7 +43,7 @@ pub struct Source {
     /// Which sender it listens to.
     pub sender: &'static Sender,
     /// Secrets that are good now: two while one is being replaced. Empty only if `insecure`.
-    pub secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<Secret>,
     /// Takes what comes, from anybody. Shown as a warning wherever the source is shown.
     pub insecure: bool,
     /// Keeps a header value as it is where decoding it fails, for senders that do not encode.
@@ -73,6 +79,12 @@ pub fn sender_of(source: &SourceName) -> Option<&'static Sender> {
 }
 
 impl Source {
+    /// Secrets that are good now.
+    #[must_use]
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
     /// A source that is complete enough to listen.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub(super) fn people_key(directory: &Path) -> anyhow::Result<[u8; 32]> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-    file.write_all(&key).and_then(|()| file.sync_all()).with_context(|| format!("{} cannot be written", path.display()))?;
+    file.write_all(&key)
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(key)
 }

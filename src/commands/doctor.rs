@@ -53,7 +53,9 @@ pub(super) async fn run(context: Context) -> Ended {
         warn("sources", format!("{} takes requests from anybody: give it a secret and remove `insecure`", source.name))
     }));
     findings.push(match crate::app::catalog(config) {
-        Ok(catalog) => ok("catalog", format!("{} teams, {} services", catalog.teams().count(), catalog.services().count())),
+        Ok(catalog) => {
+            ok("catalog", format!("{} teams, {} services", catalog.teams().count(), catalog.services().count()))
+        }
         Err(failure) => fail("catalog", format!("{:#}", failure.error)),
     });
     let existing = config.data.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
@@ -113,7 +115,10 @@ fn disk(directory: &Path) -> Finding {
         Err(error) => fail("disk", format!("{shown} cannot be written: {error}")),
         Ok(time) if time < SYNC_PLAUSIBLE => warn(
             "disk",
-            format!("{shown} syncs in {} µs, which no disk does: what is acknowledged may not survive a power cut", time.as_micros()),
+            format!(
+                "{shown} syncs in {} µs, which no disk does: what is acknowledged may not survive a power cut",
+                time.as_micros()
+            ),
         ),
         Ok(time) => ok("disk", format!("{shown} syncs in {:.1} ms", time.as_secs_f64() * 1e3)),
     }
@@ -126,7 +131,11 @@ fn clock(directory: &Path) -> Finding {
         Err(error) => warn("clock", format!("cannot be compared with the disk's: {error}")),
         Ok(time) => {
             let skew = (crate::app::now() - chrono::DateTime::<chrono::Utc>::from(time)).num_seconds().abs();
-            if skew > 5 { warn("clock", format!("is {skew} s off the disk's: check NTP")) } else { ok("clock", "agrees with the disk's") }
+            if skew > 5 {
+                warn("clock", format!("is {skew} s off the disk's: check NTP"))
+            } else {
+                ok("clock", "agrees with the disk's")
+            }
         }
     }
 }

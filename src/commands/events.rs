@@ -22,7 +22,9 @@ pub(super) async fn run(command: Events, context: Context) -> Ended {
             let tail = tail(&server, &context, Tail { query: query.join(" "), since, count });
             match timeout {
                 None => tail.await,
-                Some(seconds) => tokio::time::timeout(Duration::from_secs(seconds), tail).await.unwrap_or(Ok(Exit::Timeout)),
+                Some(seconds) => {
+                    tokio::time::timeout(Duration::from_secs(seconds), tail).await.unwrap_or(Ok(Exit::Timeout))
+                }
             }
         }
     };

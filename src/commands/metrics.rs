@@ -71,7 +71,12 @@ async fn explain(server: &Server, context: &Context, ask: &Ask) -> Ended {
     }
     let definition = report.get("definition").cloned().unwrap_or_default();
     let line = |text: String| context.output.line(&text);
-    line(format!("{} ({}), definition version {}", text(&definition, "title"), text(&definition, "unit"), definition["version"]))?;
+    line(format!(
+        "{} ({}), definition version {}",
+        text(&definition, "title"),
+        text(&definition, "unit"),
+        definition["version"]
+    ))?;
     line(text(&definition, "text"))?;
     if let Some(total) = report.get("total") {
         line(format!("complete buckets: {}, n {}", figure(total), total["n"]))?;

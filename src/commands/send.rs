@@ -27,14 +27,18 @@ pub(super) async fn run(args: Send, context: Context) -> Ended {
     let given = args.secret.clone().map(Secret::new);
     if let Some(secret) = given.or_else(|| configured.and_then(|source| source.secrets().first().cloned())) {
         match sender.scheme {
-            Scheme::HmacSha256Hex { header, prefix } => headers.push((header, ingest::verify::sign_hex(&secret, prefix, &body))),
+            Scheme::HmacSha256Hex { header, prefix } => {
+                headers.push((header, ingest::verify::sign_hex(&secret, prefix, &body)))
+            }
             Scheme::Bearer => headers.push(("authorization", secret.bearer())),
             Scheme::Local => {}
         }
     }
     if args.dry_run {
         let shown: Vec<_> = headers.iter().filter(|(name, _)| *name != "authorization").collect();
-        context.output.document(json!({"path": format!("/hooks/{source}"), "headers": shown, "body_bytes": body.len()}))?;
+        context
+            .output
+            .document(json!({"path": format!("/hooks/{source}"), "headers": shown, "body_bytes": body.len()}))?;
         return Ok(Exit::Ok);
     }
     let server = Server::find(&context).await?;
@@ -70,9 +74,9 @@ fn sender_and_event(sent_as: &str) -> Result<(&'static Sender, &str), Failure> {
         let names = SENDERS.iter().filter(|sender| sender.scheme != Scheme::Local).map(|sender| sender.name);
         names.collect::<Vec<_>>().join(", ")
     };
-    sender.map(|sender| (sender, event)).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("no sender {name:?}")).remedy(format!("one of: {}", known()))
-    })
+    sender
+        .map(|sender| (sender, event))
+        .ok_or_else(|| Failure::new(Exit::Usage, format!("no sender {name:?}")).remedy(format!("one of: {}", known())))
 }
 
 fn read(args: &Send) -> Result<Vec<u8>, Failure> {
@@ -88,8 +92,7 @@ fn configured_source<'a>(args: &Send, sender: &Sender, context: &'a Context) -> 
     if let Some(name) = &args.source {
         return Ok(context.config.sources.get(name));
     }
-    let of_sender: Vec<_> =
-        context.config.sources.iter().filter(|source| source.sender.name == sender.name).collect();
+    let of_sender: Vec<_> = context.config.sources.iter().filter(|source| source.sender.name == sender.name).collect();
     match of_sender.as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(*only)),

@@ -1,5 +1,7 @@
 //! `devhose serve`: everything in one process, until a signal.
 
+use bus::stop::stopped;
+
 use crate::app::{self, Listen};
 use crate::cli::Serve;
 use crate::context::Context;
@@ -17,8 +19,7 @@ pub(super) async fn run(args: Serve, context: Context) -> Ended {
         context.output.tell("no source is configured yet: `devhose init` writes a configuration to fill in");
     }
     tokio::select! {
-        // The channel closes only with the process.
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = stopped(&mut stop) => {}
         failure = running.failed() => {
             running.stop().await?;
             return Err(failure);

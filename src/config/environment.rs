@@ -14,8 +14,15 @@ use crate::exit::{Exit, Failure};
 const PREFIX: &str = "DEVHOSE_";
 
 /// Variables that mean something else than a key of the file.
-const RESERVED: [&str; 7] =
-    ["DEVHOSE_CONFIG", "DEVHOSE_LOG", "DEVHOSE_NOW", "DEVHOSE_SECRET", "DEVHOSE_TOKEN", "DEVHOSE_URL", "DEVHOSE_VERSION"];
+const RESERVED: [&str; 7] = [
+    "DEVHOSE_CONFIG",
+    "DEVHOSE_LOG",
+    "DEVHOSE_NOW",
+    "DEVHOSE_SECRET",
+    "DEVHOSE_TOKEN",
+    "DEVHOSE_URL",
+    "DEVHOSE_VERSION",
+];
 
 /// One variable.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -108,7 +115,8 @@ fn set(table: &mut Table, keys: &[String], value: Value) -> Result<(), String> {
 
 fn is_named(entry: &Value, word: &str) -> bool {
     let name = entry.get("name").and_then(Value::as_str).unwrap_or_default();
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     !name.is_empty() && plain == word
 }
 
@@ -119,7 +127,9 @@ mod tests {
     fn check(text: &str, variables: &[(&str, &str)]) -> String {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         match overlay(text, Some(Path::new("devhose.toml")), variables) {
-            Ok(file) => format!("{:?} {:?} {}", file.listen, file.source.first().map(|s| &s.secret), file.rules.people_min),
+            Ok(file) => {
+                format!("{:?} {:?} {}", file.listen, file.source.first().map(|s| &s.secret), file.rules.people_min)
+            }
             Err(failure) => failure.error.to_string(),
         }
     }
