@@ -1,0 +1,69 @@
+//! What the pages are given: Ledger's answers, the streams, the clock, and the words for the first steps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bus::streams::Streams;
+use chrono::{DateTime, Utc};
+use ingest::hooks::Hooks;
+use tokio::sync::watch;
+
+use crate::answers::Answers;
+
+/// Everything the web half needs.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// For pages of metrics.
+    pub site: Site,
+    /// For pages of events.
+    pub streams: Streams,
+    /// For the page of sources.
+    pub hooks: Hooks,
+    /// Turns true when the program stops: live streams then end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What pages of metrics need.
+#[derive(Clone)]
+pub struct Site {
+    /// Gives the current view of Ledger.
+    pub ledger: Arc<dyn Fn() -> Arc<dyn Answers> + Send + Sync>,
+    /// Gives the time.
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// What the first page says while there is no data.
+    pub first_steps: Arc<FirstSteps>,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("first_steps", &self.first_steps).finish_non_exhaustive()
+    }
+}
+
+/// Lines to copy from the first page, each ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstSteps {
+    /// Imports the history of a git repository.
+    pub import_line: String,
+    /// Sends one event.
+    pub send_line: String,
+    /// Starts the program with generated data.
+    pub demo_line: String,
+}
+
+impl FirstSteps {
+    /// The lines for a program that listens at `base`, such as `http://127.0.0.1:4000`, and takes CloudEvents at the
+    /// source `source`.
+    #[must_use]
+    pub fn at(base: &str, source: &str) -> Self {
+        let event =
+            r#"{"specversion":"1.0","id":"first","source":"/first-steps","type":"com.example.hello","data":{}}"#;
+        Self {
+            import_line: "devhose import git PATH-TO-A-CLONE".to_owned(),
+            send_line: format!(
+                "curl -fsS {base}/hooks/{source} -H 'content-type: application/cloudevents+json' -d '{event}'"
+            ),
+            demo_line: "devhose demo".to_owned(),
+        }
+    }
+}
