@@ -128,8 +128,11 @@ impl Sqlite {
             " as bar, count(*) as events, sum(coalesce(e.outcome in ('failure', 'error'), 0)) as failed from events e ",
         );
         // Without statistics the planner takes any equality for narrower than the time, even that of a common kind.
-        let narrow = [Key::Id, Key::Delivery, Key::Service, Key::Repository];
-        if !narrow.iter().any(|key| positive(&query, *key).next().is_some()) {
+        let narrow = [Key::Id, Key::Delivery, Key::Service, Key::Repository].into_iter().any(|key| {
+            let mut terms = positive(&query, key).peekable();
+            terms.peek().is_some() && terms.all(|condition| walks_of(condition, &[]).is_some())
+        });
+        if !narrow {
             sql.push("indexed by events_by_time ");
         }
         sql.push("where e.happened_at >= ").push_bind(scale.from).push(" and e.happened_at < ").push_bind(scale.to);
