@@ -10,10 +10,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bus::data::Data;
 use bus::ids::OrderKey;
 use bus::kind::Kind;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::payload::{At, Repository};
@@ -133,11 +135,10 @@ const RULES: &[Rule] = &[
 /// # Errors
 /// If the body is no JSON object.
 pub(super) fn unmapped(request: &Request<'_>) -> Result<Vec<Draft>, Unreadable> {
-    let body: Object<'_> = serde_json::from_slice(&request.json)
+    let body: Object<'_> = serde_json::from_str(&request.json)
         .map_err(|error| Unreadable(format!("the body is not a JSON object: {error}")))?;
     let rule = RULES.iter().find(|rule| rule.event == request.event).unwrap_or(&DEFAULT);
-    let repository = body.get("repository").and_then(|json| serde_json::from_str::<Repository>(json.get()).ok());
-    let name = repository.and_then(|repository| repository.host_and_name());
+    let name = repository(&body).host_and_name();
     let sources = [rule.source, REPOSITORY, "organization.url", "enterprise.html_url"];
     let source = sources.into_iter().find_map(|path| address(&body, path));
     let source = source.unwrap_or_else(|| request.delivery.content.source.as_str().to_owned());
@@ -155,12 +156,22 @@ pub(super) fn unmapped(request: &Request<'_>) -> Result<Vec<Draft>, Unreadable> 
     }])
 }
 
+/// What names the repository. Read member by member: most of a repository's many members come after these.
+fn repository(body: &Object<'_>) -> Repository {
+    let html_url = text(body, "repository.html_url");
+    let [full_name, url] = match html_url {
+        Some(_) => [None, None],
+        None => ["repository.full_name", REPOSITORY].map(|path| text(body, path)),
+    };
+    Repository { html_url, full_name, url, ..Repository::default() }
+}
+
 /// The body as received; the JSON of a form is only a part of it.
 fn data(request: &Request<'_>) -> Result<Data, Unreadable> {
     if !request.form {
         return Ok(Data::AsReceived);
     }
-    let value = serde_json::from_slice(&request.json);
+    let value = serde_json::from_str(&request.json);
     value.map(Data::Other).map_err(|error| Unreadable(format!("the field payload is not JSON: {error}")))
 }
 
@@ -169,17 +180,72 @@ fn kind_name(event: &str, rule: &Rule, body: &Object<'_>) -> String {
     ends.fold(format!("com.github.{event}"), |name, end| name + "." + &end)
 }
 
-/// A JSON object whose members are not read.
+/// The members of the body, unread.
 type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// What stands at a path of member names, joined by dots.
 fn at<'a>(body: &Object<'a>, path: &str) -> Option<&'a RawValue> {
     let mut names = path.split('.');
-    let mut found: &'a RawValue = body.get(names.next()?)?;
-    for name in names {
-        found = serde_json::from_str::<Object<'a>>(found.get()).ok()?.get(name).copied()?;
+    let found = body.get(names.next()?).copied()?;
+    names.try_fold(found, member)
+}
+
+/// A member of an object, the first of that name. The others are skipped, and what follows it is not even read.
+fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let mut found = None;
+    let mut json = serde_json::Deserializer::from_str(object.get());
+    // An error only says that reading stopped early, or that this is no object.
+    match json.deserialize_map(Search { name, found: &mut found }) {
+        Ok(()) | Err(_) => found,
     }
-    Some(found)
+}
+
+/// Looks for one member of an object.
+struct Search<'n, 'a> {
+    name: &'n str,
+    found: &'n mut Option<&'a RawValue>,
+}
+
+impl<'a> Visitor<'a> for Search<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(is_it) = members.next_key_seed(Is(self.name))? {
+            if is_it {
+                *self.found = Some(members.next_value()?);
+                return Ok(());
+            }
+            members.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells whether a text is this one, without keeping it.
+struct Is<'n>(&'n str);
+
+impl<'a> DeserializeSeed<'a> for Is<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Is<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
+        Ok(text == self.0)
+    }
 }
 
 /// A text or a whole number.

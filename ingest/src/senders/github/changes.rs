@@ -77,6 +77,13 @@ pub(super) struct PullRequest {
     closed_at: At,
 }
 
+impl PullRequest {
+    /// The API's lists leave `merged` out.
+    fn is_merged(&self) -> bool {
+        self.merged.unwrap_or(self.merged_at.0.is_some())
+    }
+}
+
 /// One of the two branches of a pull request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -95,7 +102,7 @@ pub(super) fn pull_request(request: &Request<'_>) -> Option<Vec<Draft>> {
     let updated = pull.updated_at.0;
     let (kind, time) = match action {
         "opened" => (Kind::ChangeCreated, pull.created_at.0),
-        "closed" if pull.merged == Some(true) => (Kind::ChangeMerged, pull.merged_at.or(pull.closed_at)),
+        "closed" if pull.is_merged() => (Kind::ChangeMerged, pull.merged_at.or(pull.closed_at)),
         "closed" => (Kind::ChangeAbandoned, pull.closed_at.0),
         "review_requested" => return Some(vec![review_requested(&place, number, pull, event)]),
         update if UPDATES.contains(&update) => (Kind::ChangeUpdated, updated),
@@ -108,6 +115,7 @@ pub(super) fn pull_request(request: &Request<'_>) -> Option<Vec<Draft>> {
 fn change(place: &Place, number: u64, action: &str, pull: PullRequest) -> Change {
     let (base, head) = (pull.base.unwrap_or_default(), pull.head.unwrap_or_default());
     let draft = pull.draft.unwrap_or(false);
+    let merged = pull.is_merged();
     let reverts = reverts(place, pull.title.as_deref(), pull.body.as_deref());
     // Whether a pull request that is no draft now was opened as one is told only while it is opened.
     let ready_at = match action {
@@ -127,7 +135,7 @@ fn change(place: &Place, number: u64, action: &str, pull: PullRequest) -> Change
         default_branch: place.repository.default_branch.clone(),
         head_sha: head.sha,
         // Before the merge this is a trial merge that nobody will ever deploy.
-        merge_sha: pull.merge_commit_sha.filter(|_| pull.merged == Some(true)),
+        merge_sha: pull.merge_commit_sha.filter(|_| merged),
         labels: names(pull.labels),
         commits: pull.commits,
         files: pull.changed_files,

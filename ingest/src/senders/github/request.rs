@@ -22,7 +22,7 @@ pub(super) struct Request<'a> {
     /// Value of the header `x-github-event`: letters, digits, `_`, `-`, `.`.
     pub(super) event: &'a str,
     /// The body, taken out of its form if it came in one; begins with `{`.
-    pub(super) json: Cow<'a, [u8]>,
+    pub(super) json: Cow<'a, str>,
     /// It came in a form.
     pub(super) form: bool,
     /// The whole delivery.
@@ -43,10 +43,9 @@ impl<'a> Request<'a> {
         }
         let content_type = delivery.content.content_type.as_deref().unwrap_or_default();
         let form = content_type.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded");
-        let json = if form { payload_of_form(&delivery.content.body)? } else { Cow::Borrowed(&*delivery.content.body) };
-        let json = without_mark(json);
+        let json = if form { payload_of_form(&delivery.content.body)? } else { text(&delivery.content.body)? };
         // A struct would also be read from an array, by position.
-        if json.trim_ascii_start().first() != Some(&b'{') {
+        if !json.trim_ascii_start().starts_with('{') {
             return Err(Unreadable("the body is not a JSON object".into()));
         }
         Ok(Self { event, json, form, delivery })
@@ -54,7 +53,7 @@ impl<'a> Request<'a> {
 
     /// Reads the body as `T`; none if it has another shape.
     pub(super) fn parse<'b, T: Deserialize<'b>>(&'b self) -> Option<T> {
-        serde_json::from_slice(&self.json).ok()
+        serde_json::from_str(&self.json).ok()
     }
 
     /// Where events of this repository happen; none if the payload does not tell its name.
@@ -73,21 +72,16 @@ pub(super) fn is_plain(name: &str) -> bool {
 }
 
 /// The field `payload` of a form.
-fn payload_of_form(body: &[u8]) -> Result<Cow<'_, [u8]>, Unreadable> {
-    let payload = form_urlencoded::parse(body).find(|(name, _)| name == "payload").map(|(_, value)| match value {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    });
+fn payload_of_form(body: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
+    let payload = form_urlencoded::parse(body).find(|(name, _)| name == "payload").map(|(_, value)| value);
     payload.ok_or_else(|| Unreadable("the body is a form without the field payload".into()))
 }
 
-/// Some tools that replay recorded bodies put a byte order mark before them, which JSON does not know.
-fn without_mark(json: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    const MARK: &[u8] = b"\xef\xbb\xbf";
-    match json {
-        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.strip_prefix(MARK).unwrap_or(bytes)),
-        Cow::Owned(bytes) => Cow::Owned(bytes.strip_prefix(MARK).map(<[u8]>::to_vec).unwrap_or(bytes)),
-    }
+/// A body as text. Some tools that replay recorded bodies put a byte order mark before them, which JSON does not know.
+fn text(body: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
+    // Once for the whole body: whatever is read of it later need not be checked again.
+    let text = std::str::from_utf8(body).map_err(|error| Unreadable(format!("the body is not text: {error}")))?;
+    Ok(Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)))
 }
 
 /// Where an event happens.

@@ -60,22 +60,26 @@ fn kinds(delivery: &Delivery) -> String {
     kinds.collect::<Vec<_>>().join(" + ")
 }
 
-#[test]
-fn the_whole_map() {
-    let mut map: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+/// By event, then by what becomes of it, the actions.
+fn map() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let mut map: BTreeMap<_, BTreeMap<_, BTreeSet<_>>> = BTreeMap::new();
     for (_, delivery) in fixtures::all("github") {
         let action = body(&delivery)["action"].as_str().unwrap_or("-").to_owned();
         let event = delivery.header("x-github-event").unwrap().to_owned();
         map.entry(event).or_default().entry(kinds(&delivery)).or_default().insert(action);
     }
-    let (mapped, own): (Vec<_>, Vec<_>) =
-        map.into_iter().partition(|(_, kinds)| kinds.keys().any(|kind| kind != "own"));
-    let lines = mapped.iter().flat_map(|(event, kinds)| {
-        kinds.iter().map(move |(kind, actions)| {
-            format!("{event} {} -> {kind}", actions.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
-        })
-    });
-    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+    map
+}
+
+#[test]
+fn the_whole_map() {
+    let mut lines = Vec::new();
+    for (event, kinds) in map().into_iter().filter(|(_, kinds)| kinds.keys().any(|kind| kind != "own")) {
+        for (kind, actions) in kinds {
+            lines.push(format!("{event} {} -> {kind}", Vec::from_iter(actions).join(" ")));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r"
     check_run completed created requested_action rerequested -> own
     check_run completed -> taskrun.finished
     check_suite completed requested rerequested -> own
@@ -123,7 +127,12 @@ fn the_whole_map() {
     workflow_run requested -> pipelinerun.queued
     workflow_run in_progress -> pipelinerun.started
     ");
-    let own: Vec<&str> = own.iter().map(|(event, _)| event.as_str()).collect();
+}
+
+#[test]
+fn the_events_that_nobody_maps() {
+    let own = map().into_iter().filter(|(_, kinds)| kinds.keys().all(|kind| kind == "own"));
+    let own: Vec<String> = own.map(|(event, _)| event).collect();
     insta::assert_snapshot!(own.chunks(5).map(|events| events.join(" ")).collect::<Vec<_>>().join("\n"), @r"
     branch_protection_configuration branch_protection_rule commit_comment custom_property custom_property_promoted_to_enterprise
     custom_property_values delete deploy_key deployment deployment_review

@@ -62,6 +62,9 @@ fn a_merged_pull_request_has_the_commit_that_it_became() {
     assert_eq!(change.merge_sha.as_deref(), Some("ac60d994acf027e57f775248c710d0d1bfdc2cba"));
     assert_eq!(change.merged_at, "2025-03-16T08:22:40Z".parse().ok());
     assert_eq!(Some(merged[0].time), change.merged_at);
+    let at = json!("2025-03-16T08:22:40Z");
+    let listed = changed(name, &[("/pull_request/merged", Value::Null), ("/pull_request/merged_at", at)]);
+    assert_eq!(listed, merged);
 }
 
 #[test]

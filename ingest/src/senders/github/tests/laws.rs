@@ -47,6 +47,7 @@ fn what_cannot_be_read_says_why() {
         why
     };
     insta::assert_snapshot!(unreadable("application/json", b"[]"), @"the body is not a JSON object");
+    insta::assert_snapshot!(unreadable("application/json", b"{\"ref\": \"\xff\"}"), @"the body is not text: invalid utf-8 sequence of 1 bytes from index 9");
     insta::assert_snapshot!(unreadable("application/json", b""), @"the body is not a JSON object");
     insta::assert_snapshot!(unreadable("application/json", b"{\"ref\": "), @"the body is not a JSON object: EOF while parsing a value at line 1 column 8");
     insta::assert_snapshot!(unreadable("application/x-www-form-urlencoded", b"a=b"), @"the body is a form without the field payload");
