@@ -5,7 +5,7 @@
 //! the sender `git` reads it back.
 //!
 //! * [`read`] is synchronous and keeps all cores busy: run it where blocking is allowed.
-//! * The graph of commits is held in memory (about 110 bytes each), contents only while they are compared.
+//! * The graph of commits is held in memory (about 150 bytes each), contents only while they are compared.
 //! * Ids of deliveries are made of commits and tags: a second run yields the same ids, and skips what is known.
 //! * Landed commits come oldest first, then the tags in order of their time, each after all that it reaches.
 //!
@@ -49,6 +49,9 @@ pub const TAG_PATTERN_DEFAULT: &str = r"^v?\d+\.\d+\.\d+$";
 /// So many commits are handed to a thread at once: neighbours share their trees, which are then decoded once; and so
 /// many ids are asked about at once.
 const BATCH_COMMITS: usize = 128;
+
+/// More threads than this would wait for the same disk, and each has a cache of its own.
+const THREADS_MAX: usize = 8;
 
 /// How to read a history.
 #[derive(Debug, Clone)]
@@ -224,7 +227,7 @@ impl Teller<'_> {
         landings: &[Landing],
         known: &mut dyn FnMut(&[DeliveryId]) -> Vec<bool>,
     ) -> Result<(), GitError> {
-        let threads = available_parallelism().map_or(1, NonZero::get);
+        let threads = available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
         let mut failed = None;
         let batches = landings.chunks(BATCH_COMMITS).map_while(|landings| {
             let ids = landings.iter().map(|landing| landing_id(graph, landing));

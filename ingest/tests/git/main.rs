@@ -4,8 +4,12 @@
 #[cfg(test)]
 mod against_git;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod wrong;

@@ -2,7 +2,8 @@
 //!
 //! What is rare in life is frequent here: renames near the threshold, binary files, line ends that change, names that
 //! are no text, links, submodules, merges of three, branches that begin long ago or take the main line in again,
-//! clocks that run backwards.
+//! clocks that run backwards. Every file ends with a line end: git up to 2.43 overlooked what stands behind the last one
+//! when it looked for renames.
 
 use std::collections::BTreeMap;
 
@@ -229,7 +230,7 @@ impl Story {
         let ending: &[u8] = if self.one_in(6) { b"\r\n" } else { b"\n" };
         let mut text = Vec::new();
         if self.one_in(10) {
-            text.extend_from_slice(b"\x89PNG\0");
+            text.extend_from_slice(b"\x89PNG\0\n");
         }
         for _ in 0..lines {
             let line = self.line_of_text();
@@ -271,13 +272,7 @@ impl Story {
                 _ => lines.push(line),
             }
         }
-        let mut content = lines.concat();
-        // A file may end within a line; git's own search for renames differs there between its versions, so a
-        // renamed file is given its last line end back by the next edit.
-        if self.one_in(12) && content.last() == Some(&b'\n') {
-            content.pop();
-        }
-        content
+        lines.concat()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Contents of files as the counting of lines wants them.
 
 use gix::ObjectId;
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 use gix::objs::tree::{EntryKind, EntryMode};
 
 use super::error::GitError;
@@ -9,7 +9,7 @@ use super::store::Store;
 
 /// Files larger than this are taken for binary and are not read: git's own default (`core.bigFileThreshold`), and the
 /// limit of memory that one file can cost.
-const TEXT_BYTES_MAX: u64 = 512 << 20;
+pub(super) const TEXT_BYTES_MAX: u64 = 512 << 20;
 
 /// A zero byte among this many first bytes makes a file binary: git's own rule.
 const BINARY_LOOK_BYTES: usize = 8_000;
@@ -58,12 +58,16 @@ impl Store {
             content.bytes.extend_from_slice(format!("Subproject commit {}\n", file.id).as_bytes());
             return Ok(());
         }
-        if self.file_bytes(file)? > TEXT_BYTES_MAX {
-            content.binary = true;
-            return Ok(());
+        match self.object(&file.id, gix::objs::Kind::Blob, &mut content.bytes) {
+            Ok(bytes) => {
+                let look = bytes.get(..BINARY_LOOK_BYTES).unwrap_or(bytes);
+                content.binary = look.find_byte(0).is_some();
+            }
+            // The size is only looked at after a failure: to find it takes as long as to read most files.
+            Err(error) if self.file_bytes(file).is_ok_and(|bytes| bytes <= TEXT_BYTES_MAX) => return Err(error),
+            Err(error @ (GitError::Missing { .. } | GitError::Partial { .. })) => return Err(error),
+            Err(_) => content.binary = true,
         }
-        self.object(&file.id, gix::objs::Kind::Blob, &mut content.bytes)?;
-        content.binary = content.bytes.iter().take(BINARY_LOOK_BYTES).any(|&byte| byte == 0);
         Ok(())
     }
 

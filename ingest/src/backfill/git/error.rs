@@ -54,7 +54,7 @@ pub enum GitError {
         known: Vec<String>,
     },
     /// The pattern of the tags is no regular expression.
-    #[error("the tag pattern {pattern:?} is not a regular expression")]
+    #[error("the tag pattern `{pattern}` is not a regular expression")]
     Pattern {
         /// As given.
         pattern: String,
@@ -71,7 +71,7 @@ pub enum GitError {
     },
     /// There are tags, but none is a deployment.
     #[error(
-        "none of the {count} tags of {path} matches {pattern:?}: pass --tag-pattern for tags such as {}",
+        "none of the {count} tags of {path} matches `{pattern}`: pass --tag-pattern for tags such as {}",
         listed(.examples)
     )]
     NoMatchingTag {

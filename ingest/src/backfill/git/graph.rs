@@ -1,6 +1,6 @@
 //! The commit graph: which commits there are, their parents and times, and which landing first reached each.
 //!
-//! About 110 bytes a commit, so that a million commits fit in little more than 100 MB. It holds no message, no person
+//! About 150 bytes a commit, so that a million commits fit in 150 MB. It holds no message, no person
 //! and no file.
 //!
 //! **Why one walk suffices.** "Reachable from the second parent and not from the first" sounds like a search for every
