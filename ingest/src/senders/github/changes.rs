@@ -113,9 +113,9 @@ pub(super) fn pull_request(request: &Request<'_>) -> Option<Vec<Draft>> {
 }
 
 fn change(place: &Place, number: u64, action: &str, pull: PullRequest) -> Change {
+    let merged = pull.is_merged();
     let (base, head) = (pull.base.unwrap_or_default(), pull.head.unwrap_or_default());
     let draft = pull.draft.unwrap_or(false);
-    let merged = pull.is_merged();
     let reverts = reverts(place, pull.title.as_deref(), pull.body.as_deref());
     // Whether a pull request that is no draft now was opened as one is told only while it is opened.
     let ready_at = match action {
