@@ -3,10 +3,10 @@
 //! Counting and quantiles are polars queries over the selected table; what a figure means where there is nothing to
 //! count is decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use polars::prelude::{Column, DataFrame, Expr, IntoLazy, PolarsResult, QuantileMethod, col, len, lit};
+use chrono::{DateTime, NaiveDate, Utc};
+use polars::prelude::{Column, DataFrame, DataType, Expr, IntoLazy, PolarsResult, QuantileMethod, col, len, lit};
 
 use crate::frames::{Frame, Part, Row, Selected, Span};
 use crate::metrics::{Metric, Sample, Shape, count_of};
@@ -28,7 +28,7 @@ pub(crate) struct Answer {
 
 /// What is asked of the selected rows.
 pub(crate) struct Question<'q> {
-    pub(crate) metric: &'q Metric,
+    pub(crate) metric: &'static Metric,
     pub(crate) frame: &'q Frame,
     pub(crate) selected: &'q Selected,
     pub(crate) span: &'q Span<'q>,
@@ -44,17 +44,17 @@ pub(crate) struct Question<'q> {
 /// If polars cannot run one of the queries below: a fault of the program, not of the question.
 pub(crate) fn answer(question: &Question<'_>) -> PolarsResult<Answer> {
     let table = question.frame.table(question.selected)?;
-    let Question { metric, selected, .. } = question;
+    let metric = question.metric;
     let counted = col("counted").and(col("in_points"));
     let by_bucket = tallies(&table, counted.clone().and(col("bucket").is_not_null()), "bucket", metric.shape)?;
     let mut total = tallies(&table, counted.and(col("headline")), "whole", metric.shape)?;
     let in_group = col("counted").and(col("headline")).and(col("group").is_not_null());
     let by_group = tallies(&table, in_group, "group", metric.group_shape)?;
 
-    let buckets = (0_u32..).zip(question.span.buckets);
-    let points = buckets.map(|(number, bucket)| {
+    let (beside, total_beside) = question.beside();
+    let buckets = (0_u32..).zip(question.span.buckets).zip(beside);
+    let points = buckets.map(|((number, bucket), beside)| {
         let tally = by_bucket.get(&number).copied().unwrap_or_default();
-        let beside = question.beside(|index| selected.bucket.get(index).copied().flatten() == Some(number));
         let figure = if tally.n > 0 {
             tally.figure(metric.shape)
         } else if question.first_event_at.is_none_or(|first| bucket.to <= first) {
@@ -62,7 +62,7 @@ pub(crate) fn answer(question: &Question<'_>) -> PolarsResult<Answer> {
         } else {
             question.empty(question.span.now < bucket.from)
         };
-        BucketPoint { bucket: bucket.clone(), point: Point { figure, n: tally.n, beside } }
+        BucketPoint { bucket: bucket.clone(), point: Point { figure, n: tally.n, beside: beside.named() } }
     });
     let whole = total.remove(&0).unwrap_or_default();
     let figure = if whole.n > 0 { whole.figure(metric.shape) } else { question.empty_total() };
@@ -76,7 +76,7 @@ pub(crate) fn answer(question: &Question<'_>) -> PolarsResult<Answer> {
     });
     Ok(Answer {
         points: points.collect(),
-        total: Point { figure, n: whole.n, beside: question.beside(|index| question.in_headline(index)) },
+        total: Point { figure, n: whole.n, beside: total_beside.named() },
         groups: groups.collect(),
         notes: (metric.notes)(&question.sample()),
         left_out: question.left_out(),
@@ -109,29 +109,19 @@ impl Question<'_> {
         self.frame.rows().iter().enumerate().filter(move |(index, _)| chosen(*index)).map(|(_, row)| row)
     }
 
-    fn beside(&self, chosen: impl Fn(usize) -> bool + Copy) -> Vec<(&'static str, u64)> {
-        let Metric { beside, groups_beside, days_beside, .. } = self.metric;
-        let mut counts: Vec<(&'static str, u64)> = beside.iter().chain(*groups_beside).map(|name| (*name, 0)).collect();
-        let mut days = std::collections::BTreeSet::new();
-        for row in self.rows(chosen) {
-            let counted = row.part == Part::Counted && row.in_points;
-            let own = match row.part {
-                Part::Beside(name) => Some(name),
-                Part::Counted => row.beside,
-                Part::LeftOut(_) | Part::Open(_) => None,
-            };
-            let of_group = row.group.filter(|_| counted).and_then(|group| groups_beside.get(group as usize)).copied();
-            for name in own.into_iter().chain(of_group) {
-                if let Some((_, count)) = counts.iter_mut().find(|(known, _)| *known == name) {
-                    *count += 1;
-                }
-            }
-            if counted && days_beside.is_some() {
-                days.insert(self.calendar.day_of(row.at));
+    /// Counts beside each bucket, and last those beside the headline: one pass over the rows, however many buckets.
+    fn beside(&self) -> (Vec<Beside>, Beside) {
+        let mut by_bucket = vec![Beside::of(self.metric); self.span.buckets.len()];
+        let mut total = Beside::of(self.metric);
+        let with_bucket = self.frame.rows().iter().zip(&self.selected.bucket).enumerate();
+        for (index, (row, bucket)) in with_bucket {
+            let Some(own) = bucket.and_then(|bucket| by_bucket.get_mut(bucket as usize)) else { continue };
+            own.add(row, self.calendar);
+            if self.in_headline(index) {
+                total.add(row, self.calendar);
             }
         }
-        counts.extend(days_beside.map(|name| (name, days.len() as u64)));
-        counts
+        (by_bucket, total)
     }
 
     fn left_out(&self) -> Vec<LeftOut> {
@@ -153,6 +143,46 @@ impl Question<'_> {
             open: self.selected.open.iter().filter_map(|index| self.frame.row(*index)).collect(),
             now: self.span.now,
         }
+    }
+}
+
+/// What is counted beside a point.
+#[derive(Debug, Clone)]
+struct Beside {
+    metric: &'static Metric,
+    counts: Vec<(&'static str, u64)>,
+    days: BTreeSet<NaiveDate>,
+}
+
+impl Beside {
+    fn of(metric: &'static Metric) -> Self {
+        let names = metric.beside.iter().chain(metric.groups_beside);
+        Self { metric, counts: names.map(|name| (*name, 0)).collect(), days: BTreeSet::new() }
+    }
+
+    fn add(&mut self, row: &Row, calendar: Calendar) {
+        let counted = row.part == Part::Counted && row.in_points;
+        let own = match row.part {
+            Part::Beside(name) => Some(name),
+            Part::Counted => row.beside,
+            Part::LeftOut(_) | Part::Open(_) => None,
+        };
+        let group = row.group.filter(|_| counted);
+        let of_group = group.and_then(|group| self.metric.groups_beside.get(group as usize)).copied();
+        for name in own.into_iter().chain(of_group) {
+            if let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| *known == name) {
+                *count += 1;
+            }
+        }
+        if counted && self.metric.days_beside.is_some() {
+            self.days.insert(calendar.day_of(row.at));
+        }
+    }
+
+    fn named(mut self) -> Vec<(&'static str, u64)> {
+        let days = self.days.len() as u64;
+        self.counts.extend(self.metric.days_beside.map(|name| (name, days)));
+        self.counts
     }
 }
 
@@ -194,12 +224,13 @@ pub(crate) fn ratio(hits: u64, n: u64) -> Figure {
 
 /// Counts the rows that `chosen` holds of, by a column of numbers.
 fn tallies(table: &DataFrame, chosen: Expr, by: &str, shape: Shape) -> PolarsResult<BTreeMap<u32, Tally>> {
-    let mut figures = vec![len().alias("n"), col("hit").cast(polars::prelude::DataType::UInt32).sum().alias("hits")];
+    let mut figures = vec![len().alias("n"), col("hit").cast(DataType::UInt32).sum().alias("hits")];
     if shape == Shape::Quantiles {
         let quantile = |share: f64, name| col("value").quantile(lit(share), QuantileMethod::Linear).alias(name);
         figures.extend([quantile(0.25, "p25"), quantile(0.5, "p50"), quantile(0.75, "p75"), quantile(0.9, "p90")]);
     }
-    let key = if by == "whole" { lit(0_u32).alias("key") } else { col(by).alias("key") };
+    let key = if by == "whole" { lit(0_u32) } else { col(by) };
+    let key = key.cast(DataType::UInt32).alias("key");
     let counted = table.clone().lazy().filter(chosen).with_column(key).group_by([col("key")]).agg(figures).collect()?;
     let numbers = |name: &str| -> PolarsResult<Vec<u32>> {
         Ok(counted.column(name)?.u32()?.iter().map(Option::unwrap_or_default).collect())

@@ -370,7 +370,13 @@ impl View {
         self.frames.get(number)?.as_ref().ok()
     }
 
-    fn answer(&self, metric: &Metric, frame: &Frame, ask: &Ask, buckets: &[Bucket]) -> Result<Answer, AskError> {
+    fn answer(
+        &self,
+        metric: &'static Metric,
+        frame: &Frame,
+        ask: &Ask,
+        buckets: &[Bucket],
+    ) -> Result<Answer, AskError> {
         let span = span(ask, buckets);
         let selected = frame.select(&self.within(ask)?, &span);
         let question = Question {

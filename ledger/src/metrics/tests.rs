@@ -17,7 +17,13 @@ fn successful_deployments_count_rollbacks_and_name_them_and_keep_failures_apart(
     sample.deployed("4", "c", "2026-11-04T11:00");
     sample.deployed("5", "d", "2026-11-24T11:00");
     sample.deployed("6", "e", "2026-11-10T11:00").environment = Some("staging".to_owned());
-    insta::assert_snapshot!(lines(&sample.report("successful-deployments")), @"");
+    insta::assert_snapshot!(lines(&sample.report("successful-deployments")), @r"
+    2026-W45: 3 (n 3, rollbacks 1, failed 1)
+    2026-W46: 0 (n 0)
+    2026-W47: 0 (n 0)
+    2026-W48: 1 (n 1)
+    total: 3 (n 3, rollbacks 1, failed 1)
+    ");
 }
 
 #[test]
@@ -26,7 +32,13 @@ fn frequency_tells_the_days_with_at_least_one() {
     for (id, time) in [("1", "2026-11-03T10:00"), ("2", "2026-11-03T12:00"), ("3", "2026-11-05T10:00")] {
         sample.deployed(id, id, time);
     }
-    insta::assert_snapshot!(lines(&sample.report("deployment-frequency")), @"");
+    insta::assert_snapshot!(lines(&sample.report("deployment-frequency")), @r"
+    2026-W45: 3 (n 3, days with one 2)
+    2026-W46: 0 (n 0)
+    2026-W47: 0 (n 0)
+    2026-W48: 0 (n 0)
+    total: 3 (n 3, days with one 2)
+    ");
 }
 
 #[test]
@@ -59,7 +71,22 @@ fn lead_time_runs_from_the_first_commit_to_the_first_deployment_that_contains_th
     sample.deployed("1", "a", "2026-11-03T10:00");
     sample.deployed("2", "b", "2026-11-09T19:00");
     sample.deployed("3", "d", "2026-11-10T18:00");
-    insta::assert_snapshot!(lines(&sample.report("lead-time")), @"");
+    insta::assert_snapshot!(lines(&sample.report("lead-time")), @r"
+    2026-W45: no data (n 0)
+    2026-W46: 49500 63000 76500 84600 (n 2)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 49500 63000 76500 84600 (n 2)
+    coding: 3600 3600 3600 3600 (n 2)
+    draft: 0 0 0 0 (n 2)
+    pickup: 7200 7200 7200 7200 (n 1)
+    review: 10800 10800 10800 10800 (n 1)
+    waiting: 31950 49500 67050 77580 (n 2)
+    waiting now = 1
+    oldest waiting seconds = 777600
+    left out, first deployment of the service: 1
+    left out, negative: 1
+    ");
 }
 
 #[test]
@@ -70,7 +97,18 @@ fn without_a_commit_graph_the_time_of_merging_decides_and_that_is_said() {
     sample.merged(2, "c", "2026-11-03T12:00", "2026-11-03T13:05");
     // It took its content at 13:00, so what was merged at 13:05 is not in it.
     sample.deployed("2", "b", "2026-11-03T13:30").started = Some(moment("2026-11-03T13:00", "2 started"));
-    insta::assert_snapshot!(lines(&sample.report("lead-time")), @"");
+    insta::assert_snapshot!(lines(&sample.report("lead-time")), @r"
+    2026-W45: 12600 12600 12600 12600 (n 1, found by time of merging 1)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 12600 12600 12600 12600 (n 1, found by time of merging 1)
+    coding: 3600 3600 3600 3600 (n 1)
+    draft: 0 0 0 0 (n 1)
+    waiting: 5400 5400 5400 5400 (n 1)
+    waiting now = 1
+    oldest waiting seconds = 1896900
+    ");
 }
 
 #[test]
@@ -109,9 +147,31 @@ fn a_failed_deployment_is_one_that_a_rollback_hotfix_revert_or_incident_follows_
     sample.incident("latest", "2026-11-10T12:30", Some("2026-11-10T15:30"));
     sample.deployed("7", "f", "2026-11-17T12:00");
     sample.incident("a day and a minute later", "2026-11-18T12:01", None);
-    insta::assert_snapshot!(lines(&sample.report("change-failure-rate")), @"");
-    insta::assert_snapshot!(lines(&sample.report("recovery-time")), @"");
-    insta::assert_snapshot!(lines(&sample.report("time-to-restore")), @"");
+    insta::assert_snapshot!(lines(&sample.report("change-failure-rate")), @r"
+    2026-W45: 1 = 0.500 (0.095–0.905) (n 2)
+    2026-W46: 2 = 0.667 (0.208–0.939) (n 3)
+    2026-W47: 0 = 0.000 (0.000–0.793) (n 1)
+    2026-W48: no data (n 0)
+    total: 3 = 0.500 (0.188–0.812) (n 6)
+    left out, only makes another deployment good: 1
+    ");
+    insta::assert_snapshot!(lines(&sample.report("recovery-time")), @r"
+    2026-W45: 3600 3600 3600 3600 (n 1)
+    2026-W46: 8550 9900 11250 12060 (n 2)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 5400 7200 9900 11520 (n 3)
+    open = 0
+    ");
+    insta::assert_snapshot!(lines(&sample.report("time-to-restore")), @r"
+    2026-W45: no data (n 0)
+    2026-W46: 10800 10800 10800 10800 (n 1)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 10800 10800 10800 10800 (n 1)
+    open = 1
+    longest open seconds, at least = 604740
+    ");
 }
 
 #[test]
@@ -146,7 +206,15 @@ fn a_failed_deployment_that_nobody_made_good_yet_is_open_for_at_least_so_long() 
     let mut sample = Sample::new();
     sample.deployed("1", "a", "2026-11-24T12:00");
     sample.incident("i", "2026-11-24T13:00", None).deployment = Some("a".to_owned());
-    insta::assert_snapshot!(lines(&sample.report("recovery-time")), @"");
+    insta::assert_snapshot!(lines(&sample.report("recovery-time")), @r"
+    2026-W45: no data (n 0)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: no data (n 0)
+    open = 1
+    longest open seconds, at least = 86400
+    ");
     let evidence = sample.evidence("recovery-time");
     assert_eq!((evidence[0].value, evidence[0].left_out.as_deref()), (Some(86_400.0), Some("still open")));
 }
@@ -159,7 +227,13 @@ fn attempts_that_failed_count_in_the_success_rate_and_cancelled_ones_stand_besid
         let id = format!("{hour}");
         sample.deployed(&id, &id, &format!("2026-11-03T{hour}:00")).finished.as_mut().unwrap().value = outcome;
     }
-    insta::assert_snapshot!(lines(&sample.report("deployment-success-rate")), @"");
+    insta::assert_snapshot!(lines(&sample.report("deployment-success-rate")), @r"
+    2026-W45: 2 = 0.500 (0.150–0.850) (n 4, cancelled 1)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 2 = 0.500 (0.150–0.850) (n 4, cancelled 1)
+    ");
 }
 
 /// Changes of five people, so that nothing is withheld: 1 to 5, merged after as many hours.
@@ -183,7 +257,23 @@ fn merge_time_is_told_by_size_with_what_was_left_out_and_what_is_open() {
     open.merged = None;
     let closed = sample.merged(10, "j", "2026-11-03T10:00", "2026-11-03T20:00");
     closed.closed = closed.merged.take();
-    insta::assert_snapshot!(lines(&sample.report("size-merge-time")), @"");
+    insta::assert_snapshot!(lines(&sample.report("size-merge-time")), @r"
+    2026-W45: 7200 10800 14400 16560 (n 5, closed unmerged 1, size 2 4, size 3 1)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 7200 10800 14400 16560 (n 5, closed unmerged 1, size 2 4, size 3 1)
+    11–50: 6300 9000 11700 13320 (n 4)
+    51–200: 18000 18000 18000 18000 (n 1)
+    spearman n = 5
+    spearman rho = 1
+    from first commit = 0
+    open now = 1
+    closed unmerged = 1
+    left out, by a bot: 1
+    left out, negative: 1
+    left out, size unknown: 1
+    ");
 }
 
 #[test]
@@ -197,7 +287,7 @@ fn where_opening_is_unknown_merge_time_runs_from_the_first_commit_and_says_so() 
     assert!(report.notes.contains(&("from first commit", 1.0)), "{:?}", report.notes);
     assert_eq!(
         lines(&report).lines().next().unwrap(),
-        "2026-W45: 10800 14400 18000 19800 (n 5, from first commit 5, size 2 4, size 3 1)"
+        "2026-W45: 10800 14400 18000 20160 (n 5, from first commit 5, size 2 4, size 3 1)"
     );
 }
 
@@ -214,7 +304,16 @@ fn the_first_review_is_that_of_somebody_else_after_the_change_left_draft() {
     drafts.next().unwrap().ready = Some(moment("2026-11-03T10:05", "left draft"));
     drafts.next().unwrap().ready = Some(moment("2026-11-03T23:00", "left draft after the review"));
     drafts.next().unwrap().reviews.clear();
-    insta::assert_snapshot!(lines(&sample.report("time-to-first-review")), @"");
+    insta::assert_snapshot!(lines(&sample.report("time-to-first-review")), @r"
+    2026-W45: 1350 2400 2700 2880 (n 3)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 1350 2400 2700 2880 (n 3)
+    waiting now = 0
+    left out, merged without a review: 1
+    left out, negative: 1
+    ");
 }
 
 #[test]
@@ -227,7 +326,18 @@ fn review_rounds_are_pushes_after_changes_were_requested_plus_one() {
             .pushes
             .extend((1..number).map(|push| moment(&format!("2026-11-03T10:4{push}"), &format!("push {push}"))));
     }
-    insta::assert_snapshot!(lines(&sample.report("review-rounds")), @"");
+    insta::assert_snapshot!(lines(&sample.report("review-rounds")), @r"
+    2026-W45: 1.75 2.5 3.25 3.7 (n 4)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 1.75 2.5 3.25 3.7 (n 4)
+    1: 1 (n 1)
+    2: 1 (n 1)
+    3: 1 (n 1)
+    4: 1 (n 1)
+    left out, merged without a review: 1
+    ");
 }
 
 #[test]
@@ -240,8 +350,27 @@ fn pipeline_runs_on_the_default_branch_and_on_changes_are_told_apart() {
     (change.change, change.on_default_branch) = (Some(7), None);
     sample.ran("4", "2026-11-03T12:00", "2026-11-03T12:01", Outcome::Cancelled);
     sample.ran("5", "2026-11-03T12:00", "2026-11-03T12:01", Outcome::Success).on_default_branch = Some(false);
-    insta::assert_snapshot!(lines(&sample.report("pipeline-duration")), @"");
-    insta::assert_snapshot!(lines(&sample.report("pipeline-success-rate")), @"");
+    insta::assert_snapshot!(lines(&sample.report("pipeline-duration")), @r"
+    2026-W45: 465 900 1350 1620 (n 4)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 465 900 1350 1620 (n 4)
+    default branch: 330 600 900 1080 (n 3)
+    changes: 1800 1800 1800 1800 (n 1)
+    queue of default branch: 120 120 120 120 (n 1)
+    left out, neither the default branch nor a change: 1
+    ");
+    insta::assert_snapshot!(lines(&sample.report("pipeline-success-rate")), @r"
+    2026-W45: 2 = 0.667 (0.208–0.939) (n 3, cancelled 1)
+    2026-W46: no data (n 0)
+    2026-W47: no data (n 0)
+    2026-W48: no data (n 0)
+    total: 2 = 0.667 (0.208–0.939) (n 3, cancelled 1)
+    default branch: 1 = 0.500 (0.095–0.905) (n 2)
+    changes: 1 = 1.000 (0.207–1.000) (n 1)
+    left out, neither the default branch nor a change: 1
+    ");
 }
 
 #[test]
