@@ -3,10 +3,11 @@
 pub mod cloudevents;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod git;
 pub mod github;
 pub(crate) mod sample;
 
 use crate::sender::Sender;
 
 /// Every sender this program understands.
-pub const SENDERS: &[&Sender] = &[&cloudevents::CLOUDEVENTS, &github::GITHUB];
+pub const SENDERS: &[&Sender] = &[&cloudevents::CLOUDEVENTS, &git::GIT, &github::GITHUB];
