@@ -147,7 +147,7 @@ impl Hooks {
         B::Error: std::fmt::Display,
     {
         if request.method() == Method::OPTIONS
-            && let Some(headers) = handshake(request.headers())
+            && let Some(headers) = bus::cloudevents::handshake(text_headers(request.headers()))
         {
             return Ok(consent(headers));
         }
@@ -220,6 +220,11 @@ impl Hooks {
         let body = serde_json::json!({"id": id, "offset": receipt.offset, "duplicate": receipt.duplicate});
         Ok(json(StatusCode::OK, &body))
     }
+}
+
+/// The headers whose values are text.
+fn text_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
 }
 
 fn media_type(source: &Source, headers: &HeaderMap) -> Result<Option<String>, Rejection> {
@@ -296,8 +301,4 @@ fn refuse(rejection: &Rejection) -> Answer {
         Rejection::Encoding(_) | Rejection::MediaType(_) | Rejection::DeliveryId(_) => {}
     }
     answer
-}
-
-fn handshake(_headers: &HeaderMap) -> Option<Vec<(&'static str, String)>> {
-    None
 }

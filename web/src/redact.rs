@@ -1,0 +1,210 @@
+//! Takes people out of what is shown: payloads as senders sent them, and events as the bus carries them.
+//!
+//! The bus carries handles because bots need them; no page, export or API answer does. Accounts of people are found by
+//! their shape, whatever the sender, and what they are called is then taken out of every text as well.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::{Map, Value};
+
+/// What stands in the place of a person.
+pub(crate) const MARK: &str = "‹person›";
+
+/// Shorter names are part of too many words to be taken out of texts.
+const NAME_CHARACTERS_MIN: usize = 3;
+
+/// Fields of an account that tell nothing of who it is.
+const HARMLESS: [&str; 5] = ["type", "bot", "site_admin", "user_view_type", "state"];
+
+/// Keys under which a person stands, as an object or as a mere name.
+const ROLES: [&str; 22] = [
+    "actor", "approver", "assignee", "assignees", "author", "committer", "creator", "handle", "merged_by", "owner_email",
+    "pusher", "requested_reviewer", "requested_reviewers", "responder", "reviewer", "sender", "triggering_actor",
+    "updatedBy", "updated_by", "uploader", "user", "username",
+];
+
+/// A document without people, and how many places were masked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Redacted {
+    pub(crate) value: Value,
+    pub(crate) count: usize,
+}
+
+/// Takes people out of a JSON document.
+pub(crate) fn json(value: &Value) -> Redacted {
+    let mut names = BTreeSet::new();
+    collect(value, None, &mut names);
+    // A repository of one person is called by that person's handle; without it the repository has no name.
+    let mut places = BTreeSet::new();
+    repositories(value, &mut places);
+    names.retain(|name| name.chars().count() >= NAME_CHARACTERS_MIN && !places.contains(name));
+    let mut mask = Mask { names: pattern(&names), count: 0 };
+    let value = mask.value(value, None);
+    Redacted { value, count: mask.count }
+}
+
+/// Takes what looks like a person out of a text that is no JSON.
+pub(crate) fn text(text: &str) -> (String, usize) {
+    let mut mask = Mask { names: None, count: 0 };
+    let masked = mask.text(text).into_owned();
+    (masked, mask.count)
+}
+
+/// An object that is the account of a person or a bot.
+fn is_account(fields: &Map<String, Value>, key: Option<&str>) -> bool {
+    let is_organisation = fields.get("type").and_then(Value::as_str) == Some("Organization");
+    let has = |name: &str| fields.get(name).is_some_and(Value::is_string);
+    let by_role = key.is_some_and(|key| ROLES.contains(&key));
+    !is_organisation && (has("login") || (has("handle") && fields.len() <= 2) || (by_role && (has("name") || has("email") || has("username"))))
+}
+
+fn collect(value: &Value, key: Option<&str>, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if is_account(fields, key) {
+                let called = ["login", "handle", "name", "username", "email"];
+                names.extend(called.iter().filter_map(|name| fields.get(*name)?.as_str()).map(str::to_owned));
+            }
+            fields.iter().for_each(|(key, value)| collect(value, Some(key), names));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, key, names)),
+        Value::String(name) if key.is_some_and(|key| ROLES.contains(&key)) => {
+            names.insert(name.clone());
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The first parts of the names of repositories.
+fn repositories(value: &Value, places: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for key in ["full_name", "repository"] {
+                let name = fields.get(key).and_then(Value::as_str).unwrap_or_default();
+                let mut parts: Vec<_> = name.split('/').collect();
+                parts.pop();
+                places.extend(parts.into_iter().map(str::to_owned));
+            }
+            fields.values().for_each(|value| repositories(value, places));
+        }
+        Value::Array(values) => values.iter().for_each(|value| repositories(value, places)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn pattern(names: &BTreeSet<String>) -> Option<Regex> {
+    if names.is_empty() {
+        return None;
+    }
+    let mut names: Vec<_> = names.iter().map(|name| regex::escape(name)).collect();
+    // The longest first: of `ada` and `ada-17` the whole name is meant.
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    // A document with so many people that the pattern does not compile is masked by shape alone.
+    Regex::new(&format!(r"(?i)\b(?:{})\b", names.join("|"))).ok()
+}
+
+struct Mask {
+    names: Option<Regex>,
+    count: usize,
+}
+
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9._%+\[\]-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(:)?").ok());
+static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(^|[\s(>,;])@[A-Za-z0-9][A-Za-z0-9-]*(/)?").ok());
+static TRAILER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?im)^([a-z]+(?:-[a-z]+)*-by:|author:)[^\n]*").ok());
+
+impl Mask {
+    fn value(&mut self, value: &Value, key: Option<&str>) -> Value {
+        match value {
+            Value::Object(fields) if is_account(fields, key) => {
+                self.count += 1;
+                let masked = fields.iter().map(|(key, value)| {
+                    let kept = HARMLESS.contains(&key.as_str()) || value.is_null() || value.is_boolean();
+                    (key.clone(), if kept { value.clone() } else { Value::String(MARK.to_owned()) })
+                });
+                Value::Object(masked.collect())
+            }
+            Value::Object(fields) => {
+                Value::Object(fields.iter().map(|(key, value)| (key.clone(), self.value(value, Some(key)))).collect())
+            }
+            Value::Array(values) => Value::Array(values.iter().map(|value| self.value(value, key)).collect()),
+            Value::String(text) if !text.is_empty() && key.is_some_and(|key| ROLES.contains(&key)) => {
+                self.count += 1;
+                Value::String(MARK.to_owned())
+            }
+            Value::String(text) => Value::String(self.text(text).into_owned()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        let mut count = 0;
+        let mut masked = Cow::Borrowed(text);
+        let mut replace = |pattern: Option<&Regex>, with: &dyn Fn(&Captures<'_>) -> Option<String>| {
+            let Some(pattern) = pattern.filter(|pattern| pattern.is_match(&masked)) else { return };
+            let replaced = pattern.replace_all(&masked, |found: &Captures<'_>| match with(found) {
+                Some(with) => {
+                    count += 1;
+                    with
+                }
+                None => found.get(0).map_or_else(String::new, |all| all.as_str().to_owned()),
+            });
+            masked = Cow::Owned(replaced.into_owned());
+        };
+        replace(TRAILER.as_ref(), &|found| Some(format!("{} {MARK}", found.get(1)?.as_str())));
+        // `git@host:path` is an address of a repository.
+        replace(ADDRESS.as_ref(), &|found| found.get(1).is_none().then(|| MARK.to_owned()));
+        // `@scope/package` is a package.
+        replace(MENTION.as_ref(), &|found| found.get(2).is_none().then(|| format!("{}{MARK}", found.get(1).map_or("", |c| c.as_str()))));
+        replace(self.names.as_ref(), &|_| Some(MARK.to_owned()));
+        self.count += count;
+        masked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn accounts_are_masked_by_their_shape_and_their_names_everywhere() {
+        let payload = json!({
+            "sender": {"login": "ada-17", "id": 5, "avatar_url": "https://forge/ada-17.png", "type": "User"},
+            "organization": {"login": "acme", "type": "Organization"},
+            "repository": {"full_name": "acme/shop", "owner": {"login": "acme", "type": "Organization"}},
+            "pull_request": {"title": "Merge ada-17's branch", "body": "thanks @grace-3, see @types/node", "number": 12},
+            "commits": [{"author": {"name": "Ada L", "email": "ada@example.com"}, "message": "Fix\n\nSigned-off-by: Ada L <ada@example.com>"}],
+        });
+        let redacted = json(&payload);
+        let shown = redacted.value.to_string();
+        for name in ["ada", "Ada", "grace", "example.com"] {
+            assert!(!shown.contains(name), "{name} in {shown}");
+        }
+        assert!(shown.contains("acme/shop") && shown.contains("@types/node") && shown.contains("\"number\":12"));
+        assert!(redacted.count >= 5, "{}", redacted.count);
+    }
+
+    #[test]
+    fn a_repository_keeps_its_name_though_it_is_a_persons() {
+        let payload = json!({"repository": {"full_name": "ada-17/notes", "owner": {"login": "ada-17", "type": "User"}}, "ref": "x"});
+        let shown = json(&payload).value.to_string();
+        assert!(shown.contains("ada-17/notes"), "{shown}");
+        assert!(!shown.contains("\"login\":\"ada-17\""), "{shown}");
+    }
+
+    #[test]
+    fn events_of_the_bus_are_masked_too() {
+        let event = json!({"data": {"customData": {"author": {"handle": "ada-17", "bot": false}, "title": "by ada-17"}}});
+        assert!(!json(&event).value.to_string().contains("ada"));
+    }
+
+    #[test]
+    fn an_address_of_a_repository_is_no_person() {
+        assert_eq!(text("git@forge.example:acme/shop and jo@acme.example").0, format!("git@forge.example:acme/shop and {MARK}"));
+    }
+}
