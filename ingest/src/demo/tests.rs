@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use bus::cdevents::from_cloudevent;
-use bus::cloudevents::{CloudEvent, Rules};
 use bus::data::forge::{Change, Push};
 use bus::data::runtime::Deployment;
 use bus::data::{Data, Manner, Outcome};
@@ -17,6 +15,7 @@ use super::organisation::{SERVICES, WITH_BROKEN_BUILD, WITH_OPEN_INCIDENT, WITHO
 use super::*;
 use crate::normalizer::normalize;
 use crate::senders::sample::DATA_OWNER;
+use crate::source::sender_of;
 
 /// A Wednesday afternoon, so that the week is half done.
 fn options(scale: f64) -> Options {
@@ -33,11 +32,6 @@ type Read = Result<(DateTime<Utc>, Kind, Data), String>;
 static MEANING: LazyLock<Vec<Read>> = LazyLock::new(|| YEAR.iter().flat_map(read).collect());
 
 fn read(content: &NewDelivery) -> Vec<Read> {
-    if content.source.as_str() == OPERATIONS_SOURCE {
-        let read = CloudEvent::from_json(&content.body, Rules::Strict).map_err(|e| e.to_string());
-        let read = read.and_then(|event| Ok((event.time, from_cloudevent(&event).map_err(|e| e.to_string())?)));
-        return vec![read.map(|(at, (kind, data))| (at.unwrap(), kind, data))];
-    }
     let delivery =
         Delivery { offset: DeliveryOffset(1), content: content.clone(), body_hash: [0; 32], chain_hash: [0; 32] };
     match normalize(&delivery) {
@@ -141,6 +135,19 @@ fn a_smaller_scale_gives_less() {
 fn every_delivery_comes_through_a_source_that_is_named() {
     let used: BTreeSet<_> = YEAR.iter().map(|d| d.source.as_str()).collect();
     assert_eq!(used, BTreeSet::from(source_names()));
+}
+
+#[test]
+fn every_delivery_has_the_id_that_its_sender_would_give_it() {
+    for delivery in YEAR.iter() {
+        let sender = sender_of(&delivery.source).unwrap();
+        let mut headers = http::HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, delivery.content_type.as_ref().unwrap().parse().unwrap());
+        for (name, value) in &delivery.headers {
+            headers.insert(http::HeaderName::try_from(name.as_str()).unwrap(), value.parse().unwrap());
+        }
+        assert_eq!((sender.delivery_id)(&headers, &delivery.body).as_ref(), Some(&delivery.delivery_id));
+    }
 }
 
 #[test]

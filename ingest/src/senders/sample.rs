@@ -2,13 +2,14 @@
 //!
 //! The organisation itself ([`crate::demo`]) knows no tool; here is decided which one tells of what.
 
-use serde_json::{Value, json};
-
 use crate::demo::happening::Happening;
 use crate::demo::organisation::is_data;
 
 mod forge;
+mod json;
 mod operations;
+
+use json::{Json, object};
 
 /// The host in the names of repositories.
 pub(crate) const FORGE_HOST: &str = "github.com";
@@ -38,23 +39,28 @@ pub(crate) struct Request {
 
 /// The request that tells of a happening. `uuid` is the next id that nobody has yet.
 pub(crate) fn request(happening: &Happening, uuid: String) -> Request {
-    if let Some((event, body)) = forge::payload(happening) {
-        let source = if repository(happening).is_some_and(is_data) { DATA_SOURCE } else { FORGE_SOURCE };
-        return forge_request(source, event, uuid, to_bytes(&body));
-    }
-    let body = operations::event(happening, &uuid);
-    Request {
-        source: OPERATIONS_SOURCE,
-        headers: Vec::new(),
-        content_type: "application/cloudevents+json",
-        delivery_id: uuid,
-        body: to_bytes(&body),
-    }
+    let (repository, (event, body)) = match happening {
+        Happening::Incident(told) => {
+            return operations_request(operations::MONITORING, operations::incident(told, &uuid), &uuid);
+        }
+        Happening::Coverage(told) => {
+            return operations_request(operations::COVERAGE, operations::coverage(told, &uuid), &uuid);
+        }
+        Happening::Change(action, told) => (told.repository, forge::change(action, told)),
+        Happening::Push(told) => (told.repository, ("push", forge::push(told))),
+        Happening::Run(phase, told) => (told.repository, ("workflow_run", forge::run(*phase, told))),
+        Happening::Deployment(told) => (told.repository, ("deployment_status", forge::deployment_status(told))),
+        Happening::Release(told) => (told.repository, ("release", forge::release(told))),
+        Happening::Ticket(told) => (told.repository, ("issues", forge::ticket(told))),
+    };
+    let source = if is_data(repository) { DATA_SOURCE } else { FORGE_SOURCE };
+    forge_request(source, event, uuid, body.into_bytes())
 }
 
 /// A request whose body was cut off on the way.
 pub(crate) fn broken_request(uuid: String) -> Request {
-    let body = to_bytes(&json!({"action": "opened", "number": 4711, "pull_request": {"title": "Cache tax codes"}}));
+    let change = object! {"title": "Cache tax codes"};
+    let body = object! {"action": "opened", "number": 4711_u64, "pull_request": change}.into_bytes();
     let cut = body.len() - 12;
     forge_request(FORGE_SOURCE, "pull_request", uuid, body.into_iter().take(cut).collect())
 }
@@ -68,18 +74,13 @@ fn forge_request(source: &'static str, event: &'static str, uuid: String, body: 
     Request { source, headers, content_type: "application/json", delivery_id: uuid, body }
 }
 
-fn repository(happening: &Happening) -> Option<&'static str> {
-    Some(match happening {
-        Happening::Change(_, told) => told.repository,
-        Happening::Push(told) => told.repository,
-        Happening::Run(_, told) => told.repository,
-        Happening::Deployment(told) => told.repository,
-        Happening::Release(told) => told.repository,
-        Happening::Ticket(told) => told.repository,
-        Happening::Incident(_) | Happening::Coverage(_) => return None,
-    })
-}
-
-fn to_bytes(body: &Value) -> Vec<u8> {
-    body.to_string().into_bytes()
+/// An event is identified by its source and its id.
+fn operations_request(event_source: &str, body: Json, uuid: &str) -> Request {
+    Request {
+        source: OPERATIONS_SOURCE,
+        headers: Vec::new(),
+        content_type: "application/cloudevents+json",
+        delivery_id: format!("{event_source} {uuid}"),
+        body: body.into_bytes(),
+    }
 }

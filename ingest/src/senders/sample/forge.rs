@@ -4,29 +4,17 @@
 //! Everything is handed in: no clock, no randomness.
 
 use bus::data::{Manner, Outcome, Verdict};
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
 
-use crate::demo::happening::{
-    Cause, Change, ChangeAction, Commit, Deployment, Happening, Phase, Push, Release, Run, Ticket,
-};
+use super::json::{Json, Null, Object, members, object};
+use crate::demo::happening::{Cause, Change, ChangeAction, Commit, Deployment, Phase, Push, Release, Run, Ticket};
 use crate::demo::organisation::Person;
 
-/// What GitHub would send for a happening: the name for the header `x-github-event` and the body. None for what it
-/// does not tell of.
-pub(crate) fn payload(happening: &Happening) -> Option<(&'static str, Value)> {
-    Some(match happening {
-        Happening::Change(action, change) => change_payload(action, change),
-        Happening::Push(told) => ("push", push(told)),
-        Happening::Run(phase, told) => ("workflow_run", run(*phase, told)),
-        Happening::Deployment(told) => ("deployment_status", deployment_status(told)),
-        Happening::Release(told) => ("release", release(told)),
-        Happening::Ticket(told) => ("issues", ticket(told)),
-        Happening::Incident(_) | Happening::Coverage(_) => return None,
-    })
-}
+/// An empty list.
+const NONE: &[Null] = &[];
 
-fn change_payload(action: &ChangeAction, change: &Change) -> (&'static str, Value) {
+/// What happened to a change: the name for the header `x-github-event`, and the body.
+pub(super) fn change(action: &ChangeAction, change: &Change) -> (&'static str, Json) {
     match action {
         ChangeAction::Reviewed { id, by, verdict } => ("pull_request_review", review(change, *id, *by, *verdict)),
         ChangeAction::Commented { id, by } => ("issue_comment", comment(change, *id, *by)),
@@ -34,107 +22,113 @@ fn change_payload(action: &ChangeAction, change: &Change) -> (&'static str, Valu
         ChangeAction::Ready => ("pull_request", pull_request("ready_for_review", change, change.author)),
         ChangeAction::Merged(by) | ChangeAction::Abandoned(by) => ("pull_request", pull_request("closed", change, *by)),
         ChangeAction::Pushed { before } => {
-            let mut body = pull_request("synchronize", change, change.author);
-            put(&mut body, "before", json!(before));
-            put(&mut body, "after", json!(change.head_sha));
-            ("pull_request", body)
+            let mut body = pull_request_members("synchronize", change, change.author);
+            body.member("before", before);
+            body.member("after", &change.head_sha);
+            ("pull_request", body.end())
         }
         ChangeAction::ReviewRequested(reviewer) => {
-            let mut body = pull_request("review_requested", change, change.author);
-            put(&mut body, "requested_reviewer", user(*reviewer));
-            ("pull_request", body)
+            let mut body = pull_request_members("review_requested", change, change.author);
+            body.member("requested_reviewer", &user(*reviewer));
+            ("pull_request", body.end())
         }
     }
 }
 
-fn pull_request(action: &str, change: &Change, sender: Person) -> Value {
-    json!({
-        "action": action, "number": change.number, "pull_request": pull_request_object(change, sender),
-        "repository": repository(change.repository), "sender": user(sender),
-    })
+fn pull_request(action: &str, change: &Change, sender: Person) -> Json {
+    pull_request_members(action, change, sender).end()
 }
 
-fn pull_request_object(change: &Change, sender: Person) -> Value {
+fn pull_request_members(action: &str, change: &Change, sender: Person) -> Object {
+    members! {
+        "action": action, "number": change.number, "pull_request": pull_request_object(change, sender),
+        "repository": repository(change.repository), "sender": user(sender),
+    }
+}
+
+fn pull_request_object(change: &Change, sender: Person) -> Json {
     let merged = change.merged_at.is_some();
     let page = format!("https://github.com/{}/pull/{}", change.repository, change.number);
-    let labels: Vec<Value> = change.labels.iter().map(|name| json!({"name": name})).collect();
-    json!({
+    let labels: Vec<Json> = change.labels.iter().map(|name| object! {"name": name}).collect();
+    object! {
         "id": change.number + 1_800_000_000, "number": change.number, "html_url": page,
         "state": if change.closed_at.is_some() { "closed" } else { "open" },
         "title": change.title, "body": change.body, "user": user(change.author), "labels": labels,
-        "draft": change.draft, "author_association": "MEMBER", "created_at": instant(change.opened_at),
-        "updated_at": instant(change.updated_at), "closed_at": change.closed_at.map(instant),
-        "merged_at": change.merged_at.map(instant), "merge_commit_sha": change.merge_sha, "merged": merged,
-        "merged_by": if merged { user(sender) } else { Value::Null },
-        "head": {"ref": change.branch, "sha": change.head_sha, "repo": repository(change.repository)},
-        "base": {"ref": "main", "sha": change.base_sha, "repo": repository(change.repository)},
+        "draft": change.draft, "author_association": "MEMBER", "created_at": change.opened_at,
+        "updated_at": change.updated_at, "closed_at": change.closed_at,
+        "merged_at": change.merged_at, "merge_commit_sha": change.merge_sha, "merged": merged,
+        "merged_by": merged.then(|| user(sender)),
+        "head": object! {"ref": change.branch, "sha": change.head_sha, "repo": repository(change.repository)},
+        "base": object! {"ref": "main", "sha": change.base_sha, "repo": repository(change.repository)},
         "commits": change.size.commits, "additions": change.size.additions, "deletions": change.size.deletions,
-        "changed_files": change.size.files, "comments": change.size.comments, "review_comments": 0,
-    })
+        "changed_files": change.size.files, "comments": change.size.comments, "review_comments": 0_u64,
+    }
 }
 
-fn review(change: &Change, id: u64, by: Person, verdict: Verdict) -> Value {
+fn review(change: &Change, id: u64, by: Person, verdict: Verdict) -> Json {
     let (state, text) = match verdict {
-        Verdict::Approved => ("approved", Value::Null),
-        Verdict::ChangesRequested => ("changes_requested", json!("Please see the remarks.")),
-        Verdict::Commented => ("commented", json!("Two questions.")),
-        Verdict::Dismissed => ("dismissed", Value::Null),
+        Verdict::Approved => ("approved", None),
+        Verdict::ChangesRequested => ("changes_requested", Some("Please see the remarks.")),
+        Verdict::Commented => ("commented", Some("Two questions.")),
+        Verdict::Dismissed => ("dismissed", None),
     };
     let page = format!("https://github.com/{}/pull/{}#pullrequestreview-{id}", change.repository, change.number);
-    json!({
+    object! {
         "action": "submitted",
-        "review": {
+        "review": object! {
             "id": id, "user": user(by), "body": text, "commit_id": change.head_sha, "state": state, "html_url": page,
-            "submitted_at": instant(change.updated_at), "author_association": "MEMBER",
+            "submitted_at": change.updated_at, "author_association": "MEMBER",
         },
         "pull_request": pull_request_object(change, by), "repository": repository(change.repository),
         "sender": user(by),
-    })
+    }
 }
 
-fn comment(change: &Change, id: u64, by: Person) -> Value {
+fn comment(change: &Change, id: u64, by: Person) -> Json {
     let page = format!("https://github.com/{}/pull/{}", change.repository, change.number);
-    json!({
+    object! {
         "action": "created",
-        "issue": {
+        "issue": object! {
             "number": change.number, "title": change.title, "html_url": page, "user": user(change.author),
-            "state": "open", "created_at": instant(change.opened_at), "updated_at": instant(change.updated_at),
-            "pull_request": {"html_url": page}, "labels": [], "comments": change.size.comments,
+            "state": "open", "created_at": change.opened_at, "updated_at": change.updated_at,
+            "pull_request": object! {"html_url": page}, "labels": NONE, "comments": change.size.comments,
         },
-        "comment": {
+        "comment": object! {
             "id": id, "html_url": format!("{page}#issuecomment-{id}"), "user": user(by),
-            "body": "Could we say why in the description?", "created_at": instant(change.updated_at),
-            "updated_at": instant(change.updated_at), "author_association": "MEMBER",
+            "body": "Could we say why in the description?", "created_at": change.updated_at,
+            "updated_at": change.updated_at, "author_association": "MEMBER",
         },
         "repository": repository(change.repository), "sender": user(by),
-    })
+    }
 }
 
-fn push(told: &Push) -> Value {
+/// The body of a `push`.
+pub(super) fn push(told: &Push) -> Json {
     let after = told.commits.last().map(|c| c.sha.as_str());
-    let commits: Vec<Value> = told.commits.iter().map(|c| commit(told.repository, c)).collect();
-    json!({
+    let commits: Vec<Json> = told.commits.iter().map(|c| commit(told.repository, c)).collect();
+    object! {
         "ref": "refs/heads/main", "before": told.before, "after": after, "created": false, "deleted": false,
-        "forced": false, "base_ref": Value::Null,
+        "forced": false, "base_ref": Null,
         "compare": format!("https://github.com/{}/compare/main", told.repository),
         "head_commit": commits.last(), "commits": commits,
-        "pusher": {"name": told.pusher.handle(), "email": email(told.pusher)},
+        "pusher": object! {"name": told.pusher.handle(), "email": email(told.pusher)},
         "repository": pushed_repository(told.repository, told.at), "sender": user(told.pusher),
-    })
+    }
 }
 
-fn commit(repository: &str, commit: &Commit) -> Value {
-    let author = json!({
+fn commit(repository: &str, commit: &Commit) -> Json {
+    let author = object! {
         "name": commit.author.handle(), "email": email(commit.author), "username": commit.author.handle(),
-    });
-    json!({
-        "id": commit.sha, "distinct": true, "message": commit.message, "timestamp": instant(commit.authored_at),
+    };
+    object! {
+        "id": commit.sha, "distinct": true, "message": commit.message, "timestamp": commit.authored_at,
         "url": format!("https://github.com/{repository}/commit/{}", commit.sha), "author": author,
-        "committer": author, "added": [], "removed": [], "modified": [commit.file],
-    })
+        "committer": author, "added": NONE, "removed": NONE, "modified": vec![&commit.file],
+    }
 }
 
-fn run(phase: Phase, told: &Run) -> Value {
+/// The body of a `workflow_run`.
+pub(super) fn run(phase: Phase, told: &Run) -> Json {
     let (action, status, conclusion) = match phase {
         Phase::Asked => ("requested", "queued", None),
         Phase::Started => ("in_progress", "in_progress", None),
@@ -145,22 +139,22 @@ fn run(phase: Phase, told: &Run) -> Value {
         Cause::Push => ("push", None),
         Cause::Schedule => ("schedule", None),
     };
-    let changes: Vec<Value> = change
-        .map(|number| json!({"number": number, "head": {"ref": told.branch, "sha": told.sha}, "base": {"ref": "main"}}))
+    let changes: Vec<Json> = change
+        .map(|number| object! {"number": number, "head": object! {"ref": told.branch, "sha": told.sha}, "base": object! {"ref": "main"}})
         .into_iter()
         .collect();
-    json!({
+    object! {
         "action": action,
-        "workflow_run": {
+        "workflow_run": object! {
             "id": told.id, "name": "build", "path": ".github/workflows/build.yml", "head_branch": told.branch,
             "head_sha": told.sha, "run_number": told.number, "run_attempt": told.attempt, "event": event,
-            "status": status, "conclusion": conclusion, "workflow_id": 7_210_044, "check_suite_id": told.id + 17,
+            "status": status, "conclusion": conclusion, "workflow_id": 7_210_044_u64, "check_suite_id": told.id + 17,
             "html_url": format!("https://github.com/{}/actions/runs/{}", told.repository, told.id),
-            "pull_requests": changes, "created_at": instant(told.created_at), "updated_at": instant(told.updated_at),
-            "run_started_at": instant(told.queued_at), "actor": user(told.by), "triggering_actor": user(told.by),
+            "pull_requests": changes, "created_at": told.created_at, "updated_at": told.updated_at,
+            "run_started_at": told.queued_at, "actor": user(told.by), "triggering_actor": user(told.by),
         },
         "repository": repository(told.repository), "sender": user(told.by),
-    })
+    }
 }
 
 fn conclusion(outcome: Outcome) -> &'static str {
@@ -172,108 +166,106 @@ fn conclusion(outcome: Outcome) -> &'static str {
     }
 }
 
-fn deployment_status(told: &Deployment) -> Value {
+/// The body of a `deployment_status`.
+pub(super) fn deployment_status(told: &Deployment) -> Json {
     let (at, state) = match told.ended {
         None => (told.started_at, "in_progress"),
         Some((at, Outcome::Success)) => (at, "success"),
         Some((at, Outcome::Failure)) => (at, "failure"),
         Some((at, Outcome::Cancelled | Outcome::Error)) => (at, "error"),
     };
-    json!({
+    object! {
         "action": "created",
-        "deployment_status": {
+        "deployment_status": object! {
             "id": told.id * 2 + u64::from(told.ended.is_some()), "state": state, "creator": user(told.by),
-            "description": "", "environment": told.environment, "created_at": instant(at), "updated_at": instant(at),
+            "description": "", "environment": told.environment, "created_at": at, "updated_at": at,
         },
         "deployment": deployment_object(told), "repository": repository(told.repository), "sender": user(told.by),
-    })
+    }
 }
 
-fn deployment_object(told: &Deployment) -> Value {
+fn deployment_object(told: &Deployment) -> Json {
     let task = match told.manner {
         Some(Manner::Rollback) => "rollback",
         Some(Manner::Hotfix) => "hotfix",
         None => "deploy",
     };
     let payload = match told.fixes {
-        None => json!({"service": told.service}),
-        Some(fixed) => json!({"service": told.service, "fixes": fixed}),
+        None => object! {"service": told.service},
+        Some(fixed) => object! {"service": told.service, "fixes": fixed},
     };
-    json!({
+    object! {
         "id": told.id, "task": task, "environment": told.environment, "original_environment": told.environment,
-        "description": Value::Null, "sha": told.sha, "ref": "main", "payload": payload,
+        "description": Null, "sha": told.sha, "ref": "main", "payload": payload,
         "production_environment": told.production, "transient_environment": false, "creator": user(told.by),
-        "created_at": instant(told.started_at), "updated_at": instant(told.started_at),
+        "created_at": told.started_at, "updated_at": told.started_at,
         "url": format!("https://api.github.com/repos/{}/deployments/{}", told.repository, told.id),
-    })
+    }
 }
 
-fn release(told: &Release) -> Value {
+/// The body of a `release`.
+pub(super) fn release(told: &Release) -> Json {
     let page = format!("https://github.com/{}/releases/tag/{}", told.repository, told.tag);
-    json!({
+    object! {
         "action": "published",
-        "release": {
+        "release": object! {
             "id": told.id, "html_url": page, "tag_name": told.tag, "target_commitish": "main", "name": told.tag,
-            "draft": false, "prerelease": false, "author": user(told.by), "created_at": instant(told.at),
-            "published_at": instant(told.at), "assets": [], "body": "See the merged changes.",
+            "draft": false, "prerelease": false, "author": user(told.by), "created_at": told.at,
+            "published_at": told.at, "assets": NONE, "body": "See the merged changes.",
         },
         "repository": repository(told.repository), "sender": user(told.by),
-    })
+    }
 }
 
-fn ticket(told: &Ticket) -> Value {
+/// The body of a `issues`.
+pub(super) fn ticket(told: &Ticket) -> Json {
     let closed = told.closed_at.is_some();
-    json!({
+    object! {
         "action": if closed { "closed" } else { "opened" },
-        "issue": {
+        "issue": object! {
             "id": told.number + 2_600_000_000_u64, "number": told.number, "title": told.title,
             "html_url": format!("https://github.com/{}/issues/{}", told.repository, told.number),
-            "user": user(told.author), "labels": [], "assignees": [], "milestone": Value::Null, "comments": 0,
+            "user": user(told.author), "labels": NONE, "assignees": NONE, "milestone": Null, "comments": 0_u64,
             "state": if closed { "closed" } else { "open" },
-            "state_reason": if closed { json!("completed") } else { Value::Null },
-            "created_at": instant(told.opened_at), "updated_at": instant(told.closed_at.unwrap_or(told.opened_at)),
-            "closed_at": told.closed_at.map(instant), "author_association": "MEMBER", "body": Value::Null,
+            "state_reason": closed.then_some("completed"),
+            "created_at": told.opened_at, "updated_at": told.closed_at.unwrap_or(told.opened_at),
+            "closed_at": told.closed_at, "author_association": "MEMBER", "body": Null,
         },
         "repository": repository(told.repository), "sender": user(told.author),
-    })
+    }
 }
 
-fn user(person: Person) -> Value {
+fn user(person: Person) -> Json {
     let id = person.number + if person.bot { 41_000_000 } else { 9_300_000 };
-    json!({"login": person.handle(), "id": id, "type": if person.bot { "Bot" } else { "User" }, "site_admin": false})
+    object! {"login": person.handle(), "id": id, "type": if person.bot { "Bot" } else { "User" }, "site_admin": false}
 }
 
 fn email(person: Person) -> String {
     format!("{}@users.noreply.github.com", person.handle())
 }
 
-fn repository(full_name: &str) -> Value {
-    let (owner, name) = full_name.split_once('/').unwrap_or_default();
-    let id = full_name.bytes().fold(17_u64, |id, byte| (id * 31 + u64::from(byte)) % 900_000_000);
-    json!({
-        "id": id, "name": name, "full_name": full_name, "private": true,
-        "owner": {"login": owner, "id": 9_100_000 + owner.len(), "type": "Organization"},
-        "html_url": format!("https://github.com/{full_name}"),
-        "url": format!("https://api.github.com/repos/{full_name}"), "fork": false, "default_branch": "main",
-        "visibility": "private", "archived": false,
-    })
+fn repository(full_name: &str) -> Json {
+    let mut object = repository_members(full_name);
+    object.member("url", &format!("https://api.github.com/repos/{full_name}"));
+    object.end()
 }
 
 /// The repository of a `push`: its `url` is the page, and its times are numbers.
-fn pushed_repository(full_name: &str, at: DateTime<Utc>) -> Value {
-    let mut object = repository(full_name);
-    put(&mut object, "url", json!(format!("https://github.com/{full_name}")));
-    put(&mut object, "pushed_at", json!(at.timestamp()));
-    put(&mut object, "master_branch", json!("main"));
-    object
+fn pushed_repository(full_name: &str, at: DateTime<Utc>) -> Json {
+    let mut object = repository_members(full_name);
+    object.member("url", &format!("https://github.com/{full_name}"));
+    object.member("pushed_at", &at.timestamp());
+    object.member("master_branch", &"main");
+    object.end()
 }
 
-fn put(object: &mut Value, name: &str, value: Value) {
-    if let Value::Object(fields) = object {
-        fields.insert(name.to_owned(), value);
+fn repository_members(full_name: &str) -> Object {
+    let (owner, name) = full_name.split_once('/').unwrap_or_default();
+    let id = full_name.bytes().fold(17_u64, |id, byte| (id * 31 + u64::from(byte)) % 900_000_000);
+    members! {
+        "id": id, "name": name, "full_name": full_name, "private": true,
+        "owner": object! {"login": owner, "id": 9_100_000 + owner.len(), "type": "Organization"},
+        "html_url": format!("https://github.com/{full_name}"), "fork": false, "default_branch": "main",
+        "visibility": "private", "archived": false,
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,64 +1,53 @@
 //! Incidents and measurements of the invented organisation, as structured CloudEvents whose data is one of CDEvents.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
 
 use super::FORGE_HOST;
-use crate::demo::happening::{Coverage, Happening, Incident};
+use super::json::{Json, Object, members, object};
+use crate::demo::happening::{Coverage, Incident};
 
-/// The event that tells of a happening; a bare one for what is not told in this form.
-pub(crate) fn event(happening: &Happening, uuid: &str) -> Value {
-    match happening {
-        Happening::Incident(told) => incident(told, uuid),
-        Happening::Coverage(told) => coverage(told, uuid),
-        Happening::Change(..)
-        | Happening::Push(_)
-        | Happening::Run(..)
-        | Happening::Deployment(_)
-        | Happening::Release(_)
-        | Happening::Ticket(_) => {
-            json!({"specversion": "1.0", "id": uuid, "source": "/demo", "type": "com.example.none"})
-        }
-    }
-}
+/// The source of incidents, and of their subjects.
+pub(super) const MONITORING: &str = "/monitoring/eu-1";
+/// The source of measurements.
+pub(super) const COVERAGE: &str = "/ci/coverage";
 
-fn incident(told: &Incident, uuid: &str) -> Value {
+/// The event that tells of an incident.
+pub(super) fn incident(told: &Incident, uuid: &str) -> Json {
     let (predicate, at) = match told.resolved_at {
         None => ("detected", told.detected_at),
         Some(at) => ("resolved", at),
     };
-    let mut content = json!({
-        "description": told.description, "environment": {"id": "production", "source": "/clusters/eu-1"},
-        "service": {"id": told.service, "source": "/clusters/eu-1"},
-    });
-    if let (Some(sha), Value::Object(fields)) = (&told.sha, &mut content) {
-        fields.insert("artifactId".into(), format!("pkg:oci/{}@{sha}", told.service).into());
-    }
-    let mut custom = json!({"severity": told.severity, "repository": format!("{FORGE_HOST}/{}", told.repository)});
-    if let (Some(sha), Value::Object(fields)) = (&told.sha, &mut custom) {
-        fields.insert("deployment".into(), sha.as_str().into());
+    let mut content = members! {
+        "description": told.description, "environment": object! {"id": "production", "source": "/clusters/eu-1"},
+        "service": object! {"id": told.service, "source": "/clusters/eu-1"},
+    };
+    let mut custom = members! {"severity": told.severity, "repository": format!("{FORGE_HOST}/{}", told.repository)};
+    if let Some(sha) = &told.sha {
+        content.member("artifactId", &format!("pkg:oci/{}@{sha}", told.service));
+        custom.member("deployment", sha);
     }
     let about = Event {
         kind: format!("dev.cdevents.incident.{predicate}.0.3.0"),
         subject: format!("incident-{}", told.id),
-        source: "/monitoring/eu-1",
+        source: MONITORING,
         at,
     };
-    about.wrap(uuid, &content, &custom)
+    about.wrap(uuid, &content.end(), &custom.end())
 }
 
-fn coverage(told: &Coverage, uuid: &str) -> Value {
-    let measured = json!({
+/// The event that tells of a measurement of coverage.
+pub(super) fn coverage(told: &Coverage, uuid: &str) -> Json {
+    let measured = object! {
         "service": told.service, "repository": format!("{FORGE_HOST}/{}", told.repository), "sha": told.sha,
         "tool": "coverage", "ratio": told.ratio,
-    });
+    };
     let about = Event {
         kind: "dev.cdeventsx.devhose-coverage.measured.0.1.0".to_owned(),
         subject: format!("{}@{}", told.service, told.sha),
-        source: "/ci/coverage",
+        source: COVERAGE,
         at: told.at,
     };
-    about.wrap(uuid, &json!({}), &measured)
+    about.wrap(uuid, &Object::new().end(), &measured)
 }
 
 /// What stands both in the envelope and in the context.
@@ -70,22 +59,18 @@ struct Event {
 }
 
 impl Event {
-    fn wrap(&self, uuid: &str, content: &Value, custom: &Value) -> Value {
-        let at = instant(self.at);
-        let data = json!({
-            "context": {
+    fn wrap(&self, uuid: &str, content: &Json, custom: &Json) -> Json {
+        let at = self.at;
+        let data = object! {
+            "context": object! {
                 "specversion": "0.5.1", "id": uuid, "source": self.source, "type": self.kind, "timestamp": at,
             },
-            "subject": {"id": self.subject, "source": self.source, "content": content},
+            "subject": object! {"id": self.subject, "source": self.source, "content": content},
             "customData": custom, "customDataContentType": "application/json",
-        });
-        json!({
+        };
+        object! {
             "specversion": "1.0", "id": uuid, "source": self.source, "type": self.kind, "subject": self.subject,
             "time": at, "datacontenttype": "application/json", "data": data,
-        })
+        }
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
