@@ -73,11 +73,13 @@ impl Ledger {
     ///
     /// # Errors
     /// If streams or facts cannot be used any more, or if it runs or ran already.
-    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
+    pub fn run(self: Arc<Self>, stop: watch::Receiver<bool>) -> impl Future<Output = Result<(), LedgerError>> + Send {
         let projector = self.projector.lock().ok().and_then(|mut waiting| waiting.take());
-        match projector {
-            Some(projector) => projector.run(stop).await,
-            None => Err(LedgerError::Projector("running already")),
+        async move {
+            match projector {
+                Some(projector) => projector.run(stop).await,
+                None => Err(LedgerError::Projector("running already")),
+            }
         }
     }
 

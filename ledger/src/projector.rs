@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bus::event::{Event, Recorded};
 use bus::ids::EventOffset;
+use bus::stop::stopped;
 use bus::streams::Streams;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -270,7 +271,7 @@ impl Projector {
                 }
                 Err(_) => Ok(()),
             },
-            _ = stop.wait_for(|stop| *stop) => Ok(()),
+            () = stopped(stop) => Ok(()),
         }
     }
 

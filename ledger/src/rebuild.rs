@@ -90,9 +90,9 @@ impl Ledger {
         let number = live_generation(&self.streams).await? + 1;
         let start = Position { checkpoint: EventOffset::START, ..position.clone() };
         let mut next = Generation::create(&self.directory, number, start).await?;
-        match self.fill(&mut next, position, rereading, progress).await {
-            Ok((rebuilt, revised)) => {
-                self.swap(next, revised, rereading).await?;
+        match self.prepare(&mut next, position, rereading, progress).await {
+            Ok((rebuilt, adopt)) => {
+                hand_over(next, adopt).await?;
                 Ok(Rebuilt { generation: number, ..rebuilt })
             }
             Err(error) => {
@@ -102,11 +102,34 @@ impl Ledger {
         }
     }
 
+    /// Folds every delivery and appends the readings that differ. The projector stands still from before the first
+    /// correction until the generation is handed over: it would otherwise fold corrections over what they correct. A
+    /// crash in between is mended at the next start, where the projector meets them and folds the log anew.
+    async fn prepare(
+        &self,
+        next: &mut Generation,
+        position: Position,
+        rereading: &Rereading,
+        progress: OnProgress<'_>,
+    ) -> Result<(Rebuilt, oneshot::Sender<Adoption>), LedgerError> {
+        let (rebuilt, revised) = self.fill(next, rereading, progress).await?;
+        let (held, is_held) = oneshot::channel();
+        let (adopt, adoption) = oneshot::channel();
+        self.orders.send(Order::Hold { held, next: adoption }).await.map_err(|_| not_running())?;
+        is_held.await.map_err(|_| not_running())?;
+        for deliveries in revised.chunks(REVISIONS_PER_BATCH) {
+            let readings = self.corrections(deliveries, rereading).await?;
+            self.streams.revise(readings).await?;
+        }
+        let position = Position { revised_through: *self.streams.event_head().borrow(), ..position };
+        next.take(Vec::new(), position, &self.kit).await?;
+        Ok((rebuilt, adopt))
+    }
+
     /// Folds every delivery; what was done, and which deliveries read otherwise than before.
     async fn fill(
         &self,
         next: &mut Generation,
-        position: Position,
         rereading: &Rereading,
         progress: OnProgress<'_>,
     ) -> Result<(Rebuilt, Vec<DeliveryOffset>), LedgerError> {
@@ -128,35 +151,8 @@ impl Ledger {
                 events: rebuilt.events,
             });
         }
-        next.take(Vec::new(), position, &self.kit).await?;
         rebuilt.deliveries_revised = revised.len() as u64;
         Ok((rebuilt, revised))
-    }
-
-    /// Appends the readings that differ and hands the generation over, while the projector stands still: it would
-    /// otherwise fold corrections over what they correct. A crash in between is mended at the next start, where the
-    /// projector meets the corrections and folds the log anew.
-    async fn swap(
-        &self,
-        mut next: Generation,
-        revised: Vec<DeliveryOffset>,
-        rereading: &Rereading,
-    ) -> Result<(), LedgerError> {
-        let stopped = || LedgerError::Projector("not running");
-        let (held, is_held) = oneshot::channel();
-        let (adopt, adoption) = oneshot::channel();
-        self.orders.send(Order::Hold { held, next: adoption }).await.map_err(|_| stopped())?;
-        is_held.await.map_err(|_| stopped())?;
-        for deliveries in revised.chunks(REVISIONS_PER_BATCH) {
-            let readings = self.corrections(deliveries, rereading).await?;
-            self.streams.revise(readings).await?;
-        }
-        let revised_through = *self.streams.event_head().borrow();
-        let position = Position { revised_through, ..next.position.clone() };
-        next.take(Vec::new(), position, &self.kit).await?;
-        let (done, is_done) = oneshot::channel();
-        adopt.send(Adoption { generation: Box::new(next), done }).map_err(|_| stopped())?;
-        is_done.await.map_err(|_| stopped())
     }
 
     /// The readings of some deliveries, with a withdrawal for every event that is no more.
@@ -170,9 +166,20 @@ impl Ledger {
             let Some(delivery) = self.streams.delivery(*offset).await? else { continue };
             let source = delivery.content.source.clone();
             let page = reread::page(&self.streams, vec![delivery], rereading).await?;
-            let events = page.readings.into_iter().flat_map(|reading| [reading.events, reading.withdrawn]).flatten();
+            let events = page.readings.into_iter().flat_map(reread::Reread::correction);
             readings.push(Reading { delivery: *offset, source, outcome: Ok(events.collect()) });
         }
         Ok(readings)
     }
+}
+
+/// Makes the generation the live one; when this returns it is in view.
+async fn hand_over(next: Generation, adopt: oneshot::Sender<Adoption>) -> Result<(), LedgerError> {
+    let (done, is_done) = oneshot::channel();
+    adopt.send(Adoption { generation: Box::new(next), done }).map_err(|_| not_running())?;
+    is_done.await.map_err(|_| not_running())
+}
+
+const fn not_running() -> LedgerError {
+    LedgerError::Projector("not running")
 }

@@ -144,11 +144,20 @@ mod tests {
     #[test]
     fn a_rule_that_cannot_hold_is_told_with_its_key_and_remedy() {
         let default = Rules::default();
-        insta::assert_snapshot!(check(&Rules { people_min: 2, ..default.clone() }), @"");
-        insta::assert_snapshot!(check(&Rules { incident_window_hours: 0, ..default.clone() }), @"");
-        insta::assert_snapshot!(check(&Rules { size_edges: vec![10, 10], ..default.clone() }), @"");
-        insta::assert_snapshot!(check(&Rules { size_edges: vec![], ..default.clone() }), @"");
-        insta::assert_snapshot!(check(&Rules { bots: vec!["**".to_owned()], ..default }), @"");
+        let wrong = [
+            Rules { people_min: 2, ..default.clone() },
+            Rules { incident_window_hours: 0, ..default.clone() },
+            Rules { size_edges: vec![10, 10], ..default.clone() },
+            Rules { size_edges: vec![], ..default.clone() },
+            Rules { bots: vec!["**".to_owned()], ..default },
+        ];
+        insta::assert_snapshot!(wrong.iter().map(check).collect::<Vec<_>>().join("\n"), @r#"
+        rules.people_min: 2 people would let a reader tell who is meant; write 3 or more
+        rules.incident_window_hours: 0 hours is no window; write 1 to 2208 hours
+        rules.size_edges: [10, 10] do not ascend; write upper edges in ascending order, such as [10, 50, 200, 500, 1000]
+        rules.size_edges: the first bucket would be empty; write upper edges in ascending order, such as [10, 50, 200, 500, 1000]
+        rules.bots: "**" would make everybody a bot; write a handle, such as "release-robot" or "*-bot"
+        "#);
     }
 
     #[test]

@@ -224,6 +224,6 @@ spec:
     fn a_document_that_is_no_entity_is_named_by_its_number() {
         let file = CatalogFile { path: "catalog-info.yaml".into(), text: "kind: Group\n---\n- a\n".to_owned() };
         let error = parse(&file).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"catalog file catalog-info.yaml, document 2 is not a catalog entity");
     }
 }

@@ -22,7 +22,7 @@ const DELIVERIES_PER_PAGE: usize = 1_000;
 const PAGES_AHEAD: usize = 2;
 
 /// Kind of the reading that takes an event back which its delivery does not yield any more. No fact follows from it.
-pub(super) const WITHDRAWN: &str = "devhose.event.withdrawn";
+const WITHDRAWN: &str = "devhose.event.withdrawn";
 
 /// Digits of a second that the log keeps.
 const TIME_DIGITS: u16 = 6;
@@ -32,7 +32,7 @@ const TIME_DIGITS: u16 = 6;
 pub(super) struct Reread {
     pub(super) delivery: DeliveryOffset,
     pub(super) events: Vec<Event>,
-    /// Recorded events that are no more, as the readings that take them back.
+    /// Recorded events that are no more, as they were.
     pub(super) withdrawn: Vec<Event>,
     /// Latest recorded reading of each event, in the order of `events`; none if it is new.
     pub(super) recorded: Vec<Option<Recorded>>,
@@ -42,6 +42,13 @@ impl Reread {
     /// Whether anything is to be appended to the log.
     pub(super) fn differs(&self) -> bool {
         !self.withdrawn.is_empty() || self.compared().any(|(event, recorded)| !is_same(event, recorded))
+    }
+
+    /// The reading to append to the log: what the delivery means, and what it does not mean any more.
+    pub(super) fn correction(self) -> impl Iterator<Item = Event> {
+        let kind = Kind::from(WITHDRAWN);
+        let withdraw = move |event| Event { kind: kind.clone(), data: Data::Other(serde_json::Value::Null), ..event };
+        self.events.into_iter().chain(self.withdrawn.into_iter().map(withdraw))
     }
 
     /// Each event with what is recorded of it.
@@ -178,8 +185,5 @@ async fn withdrawals(streams: &Streams, delivery: DeliveryOffset, events: &[Even
     let still: HashSet<EventId> = events.iter().map(|event| event.id).collect();
     let withdrawn = Kind::from(WITHDRAWN);
     let gone = streams.events_of(delivery).await?.into_iter().map(|recorded| recorded.event);
-    let gone = gone.filter(|event| !still.contains(&event.id) && event.kind != withdrawn);
-    Ok(gone
-        .map(|event| Event { kind: withdrawn.clone(), data: Data::Other(serde_json::Value::Null), ..event })
-        .collect())
+    Ok(gone.filter(|event| !still.contains(&event.id) && event.kind != withdrawn).collect())
 }

@@ -39,7 +39,8 @@ impl Sqlite {
             .pragma("cache_size", "-16384")
             .pragma("journal_size_limit", "67108864");
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        MIGRATIONS.run(&mut connection).await?;
+        // Not `run`: its future cannot be shown to be `Send` where it is part of a spawned task.
+        MIGRATIONS.run_direct(None, &mut connection, false).await?;
         check_pragmas(&mut connection).await?;
         Ok(Self { connection })
     }
