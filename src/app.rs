@@ -74,6 +74,8 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
             first_steps: Arc::new(web::FirstSteps::at(&url, first_source(config))),
         },
         streams: streams.clone(),
+        ledger: Arc::clone(&ledger),
+        rebuilding: Arc::default(),
         hooks: hooks.clone(),
         stop: stopped.clone(),
     });

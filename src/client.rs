@@ -77,11 +77,12 @@ impl Server {
     /// Server-sent events: hands each `(id, data)` on until `each` says stop or the server ends the stream.
     pub(crate) async fn stream(
         &self,
+        method: Method,
         path: &str,
         query: &[(&str, String)],
         mut each: impl FnMut(&str, &str) -> Result<bool, Failure>,
     ) -> Result<bool, Failure> {
-        let request = self.http.get(format!("{}{path}", self.base)).query(query).header("accept", "text/event-stream");
+        let request = self.request(method, path).query(query).header("accept", "text/event-stream");
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         if !answer.status().is_success() {
             let status = answer.status();

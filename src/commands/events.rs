@@ -70,7 +70,7 @@ async fn tail(server: &Server, context: &Context, tail: Tail) -> Ended {
             seen += 1;
             Ok(tail.count.is_none_or(|count| seen < count))
         };
-        match server.stream("/api/v1/events/stream", &query, each).await {
+        match server.stream(reqwest::Method::GET, "/api/v1/events/stream", &query, each).await {
             Ok(true) => return Ok(Exit::Ok),
             Ok(false) => {}
             Err(failure) if failure.exit == Exit::Unreachable && seen > 0 => {}

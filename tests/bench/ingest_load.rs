@@ -34,7 +34,10 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
         vec![
             ("ingest: body".to_owned(), format!("{} bytes, {CONNECTIONS} connections, {SECONDS} s", body.len())),
             ("ingest: durable, signed".to_owned(), format!("{:.0} requests/s", storing.0)),
-            ("ingest: p50 / p99 / p99.9".to_owned(), format!("{} / {} / {}", milliseconds(p50), milliseconds(p99), milliseconds(p999))),
+            (
+                "ingest: p50 / p99 / p99.9".to_owned(),
+                format!("{} / {} / {}", milliseconds(p50), milliseconds(p99), milliseconds(p999)),
+            ),
             ("ingest: the same server only reading the body".to_owned(), format!("{limit:.0} requests/s")),
             ("ingest: ratio".to_owned(), format!("{:.2}", storing.0 / limit)),
         ]
@@ -87,14 +90,24 @@ async fn measure(served: Served, body: &[u8], signature: &str) -> (f64, (Duratio
     stop.send_replace(true);
     server.await.unwrap();
     if matches!(served, Served::Storing) {
-        assert_eq!(streams.delivery_head().borrow().0, i64::try_from(times.len()).unwrap(), "every answer is a delivery");
+        assert_eq!(
+            streams.delivery_head().borrow().0,
+            i64::try_from(times.len()).unwrap(),
+            "every answer is a delivery"
+        );
     }
     streams.close().await.unwrap();
     let at = |times: &mut Vec<Duration>, share| quantile(times, share);
     (per_second, (at(&mut times, 0.5), at(&mut times, 0.99), at(&mut times, 0.999)))
 }
 
-async fn client(address: std::net::SocketAddr, body: Vec<u8>, signature: String, ids: Arc<AtomicU64>, until: Instant) -> Vec<Duration> {
+async fn client(
+    address: std::net::SocketAddr,
+    body: Vec<u8>,
+    signature: String,
+    ids: Arc<AtomicU64>,
+    until: Instant,
+) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut times = Vec::new();
@@ -126,7 +139,8 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
         let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
-        let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().trim().parse().unwrap();
+        let length: usize =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().trim().parse().unwrap();
         if filled >= end + 4 + length {
             return;
         }
@@ -137,7 +151,11 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
 pub(super) fn body() -> Vec<u8> {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let mut input = sample::PullRequest {
-        repository: sample::Repository { owner: "acme".to_owned(), name: "shop".to_owned(), default_branch: "main".to_owned() },
+        repository: sample::Repository {
+            owner: "acme".to_owned(),
+            name: "shop".to_owned(),
+            default_branch: "main".to_owned(),
+        },
         number: 4711,
         action: sample::PullRequestAction::Opened,
         title: "Charge in the customer's currency".to_owned(),

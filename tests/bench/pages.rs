@@ -68,6 +68,8 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
                 first_steps: Arc::new(web::FirstSteps::at("http://127.0.0.1", "cloudevents/bench")),
             },
             streams: streams.clone(),
+            ledger: Arc::clone(&ledger),
+            rebuilding: Arc::default(),
             hooks: Hooks::new(streams.clone(), Arc::new(Sources::default()), Arc::new(Utc::now)),
             stop: stopped,
         });
@@ -83,7 +85,8 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
                 times.push(started.elapsed());
             }
             let (p50, p95) = (quantile(&mut times, 0.5), quantile(&mut times, 0.95));
-            figures.push((format!("pages: {page} p50 / p95"), format!("{} / {}", milliseconds(p50), milliseconds(p95))));
+            figures
+                .push((format!("pages: {page} p50 / p95"), format!("{} / {}", milliseconds(p50), milliseconds(p95))));
         }
         stop.send_replace(true);
         tasks.0.await.unwrap().unwrap();

@@ -34,7 +34,8 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
 
         let deliveries = streams.deliveries(bus::ids::DeliveryOffset::START, 50_000).await.unwrap();
         let started = Instant::now();
-        let events: usize = deliveries.iter().map(|delivery| ingest::normalizer::normalize(delivery).map_or(0, |e| e.len())).sum();
+        let events: usize =
+            deliveries.iter().map(|delivery| ingest::normalizer::normalize(delivery).map_or(0, |e| e.len())).sum();
         let one_core = rate(events, started);
 
         let (stop, stopped) = watch::channel(false);
@@ -62,12 +63,18 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
         projector.await.unwrap().unwrap();
         streams.close().await.unwrap();
         vec![
-            ("replay: deliveries".to_owned(), format!("{count}, {} bytes on average, {} events", bytes / count, head.0)),
+            (
+                "replay: deliveries".to_owned(),
+                format!("{count}, {} bytes on average, {} events", bytes / count, head.0),
+            ),
             ("replay: append in batches of 1,000, durable".to_owned(), format!("{append:.0} deliveries/s")),
             ("replay: normalize on one core".to_owned(), format!("{one_core:.0} events/s")),
             ("replay: normalize and record".to_owned(), format!("{recorded:.0} events/s")),
             ("replay: fold into facts and store".to_owned(), format!("{folded:.0} events/s")),
-            ("replay: normalize, record and fold one after the other".to_owned(), format!("{:.0} events/s", 1.0 / (1.0 / recorded + 1.0 / folded))),
+            (
+                "replay: normalize, record and fold one after the other".to_owned(),
+                format!("{:.0} events/s", 1.0 / (1.0 / recorded + 1.0 / folded)),
+            ),
         ]
     })
 }

@@ -19,6 +19,7 @@ use crate::state::BadValue;
 mod events;
 mod import;
 mod metrics;
+mod rebuild;
 mod sources;
 mod stream;
 
@@ -40,6 +41,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/v1/quarantine/{offset}/retry", post(sources::retry))
         .route("/api/v1/import/{*source}", post(import::store))
         .route("/api/v1/known/{*source}", post(import::known))
+        .route("/api/v1/rebuild/{mode}", post(rebuild::start))
         .layer(axum::extract::DefaultBodyLimit::max(import::BATCH_BYTES_MAX))
         .layer(axum::middleware::from_fn(same_origin))
 }

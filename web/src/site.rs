@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use ingest::hooks::Hooks;
-use tokio::sync::watch;
+use ledger::ledger::Ledger;
+use tokio::sync::{Mutex, watch};
 
 use crate::answers::Answers;
 
@@ -17,6 +18,10 @@ pub struct App {
     pub site: Site,
     /// For pages of events.
     pub streams: Streams,
+    /// For rebuilding.
+    pub ledger: Arc<Ledger>,
+    /// Held while a rebuild is under way: one at a time.
+    pub rebuilding: Arc<Mutex<()>>,
     /// For the page of sources.
     pub hooks: Hooks,
     /// Turns true when the program stops: live streams then end.
