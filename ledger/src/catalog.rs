@@ -13,6 +13,8 @@ mod discovered;
 pub mod files;
 mod names;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::report::Scope;
 pub use settings::{CatalogSettings, EnvironmentSettings, ServiceSettings, TeamSettings};

@@ -45,7 +45,8 @@ impl Catalog {
         self.by_word.insert(word.to_lowercase(), name);
     }
 
-    /// A repository with one service needs no other; with several that senders named, it needs one for what belongs to none of them.
+    /// A repository with one service needs no other; with several that senders named, it needs one for what belongs to
+    /// none of them.
     fn discover_repository(&mut self, repository: &str) {
         let here = self.by_repository.get(&repository.to_lowercase()).map_or(&[][..], Vec::as_slice);
         let from_catalog = |name: &ServiceName| self.services.get(name).is_some_and(|service| service.in_catalog);

@@ -18,7 +18,7 @@ use crate::error::LedgerError;
 /// Deliveries read at once; their bodies are the larger limit, at about 32 MB.
 const DELIVERIES_PER_PAGE: usize = 1_000;
 
-/// Pages that are interpreted while earlier ones are folded: as many as cores matter here, each with its bodies in memory.
+/// Pages that are interpreted while earlier ones are folded: two keep two cores busy, and each has its bodies in memory.
 const PAGES_AHEAD: usize = 2;
 
 /// Kind of the reading that takes an event back which its delivery does not yield any more. No fact follows from it.
