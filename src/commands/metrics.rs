@@ -54,7 +54,8 @@ async fn report(server: &Server, ask: &Ask) -> Result<Value, Failure> {
 async fn get(server: &Server, context: &Context, ask: &Ask) -> Ended {
     let report = report(server, ask).await?;
     let points = report.get("points").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rows: Vec<_> = points.iter().map(|point| row(point, "label")).collect();
+    let groups = report.get("groups").and_then(Value::as_array).cloned().unwrap_or_default();
+    let rows: Vec<_> = points.iter().chain(&groups).map(row).collect();
     if let Some(reason) = report.pointer("/withheld/reason").and_then(Value::as_str) {
         context.output.tell(&format!("withheld: {reason}"));
     }
@@ -88,12 +89,18 @@ async fn explain(server: &Server, context: &Context, ask: &Ask) -> Ended {
     Ok(Exit::Ok)
 }
 
-fn row(point: &Value, label: &str) -> Vec<String> {
+fn row(point: &Value) -> Vec<String> {
     let details = point.get("beside").and_then(Value::as_array).into_iter().flatten();
     let details = details.filter_map(|pair| Some(format!("{} {}", pair.get(0)?.as_str()?, pair.get(1)?)));
     vec![
-        text(point, label),
-        if point.get("complete").and_then(Value::as_bool).unwrap_or(true) { "yes" } else { "no" }.to_owned(),
+        text(point, "label"),
+        match point.get("complete").and_then(Value::as_bool) {
+            Some(true) => "yes",
+            Some(false) => "no",
+            // A group, such as changes of 11–50 lines, is over the whole range.
+            None => "-",
+        }
+        .to_owned(),
         figure(point),
         point.get("n").map(ToString::to_string).unwrap_or_default(),
         details.collect::<Vec<_>>().join(", "),
