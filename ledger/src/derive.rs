@@ -13,7 +13,8 @@ use crate::rules::Rules;
 
 pub(crate) mod changes;
 pub(crate) mod deployments;
-pub(crate) mod graph;
+pub(crate) mod first_commit;
+mod graph;
 mod incidents;
 pub(crate) mod places;
 mod reach;

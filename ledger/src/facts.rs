@@ -75,6 +75,8 @@ pub struct Change {
     pub reopened: Option<Moment>,
     /// The commit it became on the base branch.
     pub merge_sha: Option<String>,
+    /// Latest commits of its branch, as told at one time or another.
+    pub heads: BTreeSet<String>,
     /// The branch it goes to.
     pub base_branch: Option<String>,
     /// True if that is the repository's default branch; none if unknown.
@@ -251,6 +253,19 @@ pub struct Commit {
     pub exact: bool,
     /// Author time, where known.
     pub authored_at: Option<DateTime<Utc>>,
+    /// Pushes whose head it was.
+    pub pushes: BTreeSet<Pushed>,
+}
+
+/// A push, as far as it tells when work began.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The earliest commit that it brought, and the event that tells of it.
+    pub first_commit: Moment,
+    /// What the branch pointed at before.
+    pub before: Option<String>,
+    /// True if it went to the default branch.
+    pub to_default_branch: bool,
 }
 
 /// All facts, in memory.

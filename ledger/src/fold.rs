@@ -20,7 +20,7 @@ pub(crate) mod told;
 mod tests;
 
 /// Raised whenever the same events give other facts: facts of an earlier version are then folded again from the log.
-pub(crate) const FOLD_VERSION: u32 = 1;
+pub(crate) const FOLD_VERSION: u32 = 2;
 
 /// Which facts were changed, and are to be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

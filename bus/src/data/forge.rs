@@ -198,6 +198,9 @@ pub struct Commit {
     /// Author time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authored_at: Option<DateTime<Utc>>,
+    /// False for a commit that another branch had already; none where the sender does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<bool>,
     /// Committer time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub committed_at: Option<DateTime<Utc>>,

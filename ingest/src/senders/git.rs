@@ -219,6 +219,7 @@ fn commit(commit: &payload::Commit) -> Commit {
         sha: commit.sha.clone(),
         parents: Some(commit.parents.clone()),
         authored_at: commit.authored_at,
+        distinct: None,
         committed_at: commit.committed_at,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use super::first_commit;
 use super::graph::{Graph, Node, sha_of};
 use super::places::{self, Places, RepositoryCode, ServiceCode};
 use super::{ChangeIx, Changes};
@@ -19,6 +20,8 @@ pub(crate) struct ChangeInfo {
     pub(crate) node: Option<Node>,
     /// True for a push that is the merge of another change: it is no change of its own.
     pub(crate) is_merge_of_another: bool,
+    /// Its first commit: as told, or as the pushes tell.
+    pub(crate) first_commit: Option<Moment>,
     /// The change that it takes back.
     pub(crate) reverts: Option<ChangeIx>,
 }
@@ -52,6 +55,7 @@ pub(super) fn gather<'f>(facts: &'f Facts, catalog: &Catalog, places: &Places, g
             repository: places.repository(&change.repository),
             node: sha.and_then(|sha| graph.find(&change.repository, sha)),
             is_merge_of_another: change.direct && sha.is_some_and(|sha| merges.contains(&(&change.repository, sha))),
+            first_commit: first_commit::of(change, facts, &merges),
             reverts,
         }
     });

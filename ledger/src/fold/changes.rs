@@ -127,6 +127,7 @@ fn fields(change: &mut Change, event: &Event, data: &Told) {
         keep_latest(&mut change.size, said.at, said.event, size);
     }
     change.paths.extend(data.paths.iter().cloned());
+    change.heads.extend(data.head_sha.iter().filter(|_| !data.direct).cloned());
 }
 
 /// When it was opened, ready, merged and closed.

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use bus::data::Data;
 use bus::data::forge::Push;
 use bus::event::Event;
+use bus::ids::EventId;
 use chrono::{DateTime, Utc};
 
 use super::told::{Field, keep_latest};
 use super::{Fold, said};
-use crate::facts::{Commit, FactKey, Measurement};
+use crate::facts::{Commit, FactKey, Measurement, Moment, Pushed};
 
 impl Fold<'_> {
     pub(super) fn push(&mut self, event: &Event) {
@@ -23,6 +24,10 @@ impl Fold<'_> {
         }
         if let Some(head) = &push.after {
             self.commit(&push.repository, head, None, brought(push, head).map(|reached| (reached, false)));
+            let pushed = began(push, event.id);
+            if let Some(commit) = self.facts.commits.get_mut(&FactKey(format!("{}@{head}", push.repository))) {
+                commit.pushes.extend(pushed);
+            }
         }
     }
 
@@ -86,6 +91,17 @@ impl Fold<'_> {
 
 /// Repository, service, commit and tool of a measurement.
 type Measured<'a> = (Option<&'a String>, Option<&'a String>, Option<&'a String>, Option<&'a String>);
+
+/// When the work that a push brought began. To a branch of a change counts only what no other branch had: a merge of the
+/// default branch into it brings commits of others.
+fn began(push: &Push, event: EventId) -> Option<Pushed> {
+    let branch = push.branch.as_ref()?;
+    let to_default_branch = push.default_branch.as_ref() == Some(branch);
+    let own = push.commits.iter().filter(|commit| to_default_branch || commit.distinct != Some(false));
+    let at = own.filter_map(|commit| commit.authored_at).min()?;
+    let before = push.before.clone().filter(|_| !push.forced);
+    Some(Pushed { first_commit: Moment { at, event }, before, to_default_branch })
+}
 
 /// What the head of a push reaches for certain: all that came with it, and, unless history was rewritten, what was
 /// there before.

@@ -50,14 +50,14 @@ fn delivered(world: &World<'_>, reach: &Reach) -> Option<Vec<Row>> {
     // The change is what is counted; the deployment only says when.
     let moment = Moment { at: deployment.finished_at, event: merged.event };
     let subject = Subject::Change(reach.change);
-    let repository = world.derived.changes.get(reach.change.index())?.repository;
-    let place = crate::derive::places::Place { repository, ..deployment.place };
-    let events = events_of(change, deployment);
+    let info = world.derived.changes.get(reach.change.index())?;
+    let place = crate::derive::places::Place { repository: info.repository, ..deployment.place };
+    let events = events_of(change, info.first_commit, deployment);
     if reach.unknown_base {
         let part = Part::LeftOut("first deployment of the service");
         return Some(vec![Row::apart(subject, place, moment, part).resting_on(events)]);
     }
-    let Some(first_commit) = change.first_commit else {
+    let Some(first_commit) = info.first_commit else {
         let part = Part::LeftOut("time of the first commit unknown");
         return Some(vec![Row::apart(subject, place, moment, part).resting_on(events)]);
     };
@@ -95,8 +95,8 @@ fn phases(
     ]
 }
 
-fn events_of(change: &Change, deployment: &Logical) -> Vec<bus::ids::EventId> {
-    let own = [change.first_commit, change.opened].into_iter().flatten().map(|moment| moment.event);
+fn events_of(change: &Change, first_commit: Option<Moment>, deployment: &Logical) -> Vec<bus::ids::EventId> {
+    let own = [first_commit, change.opened].into_iter().flatten().map(|moment| moment.event);
     own.chain([deployment.event]).chain(deployment.also.iter().copied()).collect()
 }
 

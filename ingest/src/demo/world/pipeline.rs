@@ -137,7 +137,8 @@ impl World {
         }
         let Some(sha) = order.sha.clone().or_else(|| service.built.clone()) else { return };
         if production && service.live.as_ref() == Some(&sha) {
-            return;
+            // What was to mend it is there already, with a later deployment than the one it was made for.
+            return order.remedy.into_iter().for_each(|remedy| self.settle(at, remedy));
         }
         let Some(repository) = self.repositories.get(service.repository) else { return };
         let manner = order.remedy.as_ref().and_then(|r| r.manner);
@@ -159,7 +160,12 @@ impl World {
         if production {
             self.tell(at, Happening::Deployment(deployment.clone()));
         }
-        let fails = if production && order.remedy.is_none() { DEPLOYMENT_FAILS } else { 0.03 };
+        let fails = match (production, &order.remedy) {
+            (true, None) => DEPLOYMENT_FAILS,
+            // A remedy that fails would be tried again until it works: told as the one that does.
+            (true, Some(_)) => 0.0,
+            (false, _) => 0.03,
+        };
         let outcome = if self.random.chance(fails) { Outcome::Failure } else { Outcome::Success };
         let minutes = self.random.log_normal(if production { 4.5 } else { 2.5 }, 0.35);
         let ended_at = self.pace.run(at, minutes);

@@ -38,6 +38,7 @@ struct PushedCommit {
     id: Option<String>,
     message: Option<String>,
     timestamp: At,
+    distinct: Option<bool>,
     url: Option<String>,
     added: Option<Vec<String>>,
     modified: Option<Vec<String>>,
@@ -71,6 +72,7 @@ fn commits_pushed(place: &Place, branch: String, event: Event) -> Draft {
             parents: None,
             authored_at: commit.timestamp.0,
             committed_at: commit.timestamp.0,
+            distinct: commit.distinct,
         })
     });
     let subject = format!("refs/heads/{branch}");
