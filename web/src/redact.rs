@@ -61,10 +61,16 @@ fn is_account(fields: &Map<String, Value>, key: Option<&str>) -> bool {
     !is_organisation && (has("login") || (has("handle") && fields.len() <= 2) || (by_role && (has("name") || has("email") || has("username"))))
 }
 
+/// An account whose mail nobody reads is a tool's own, which signs what it merges with the name that also stands in its
+/// address and in the types of its events.
+fn is_machine(fields: &Map<String, Value>) -> bool {
+    fields.get("email").and_then(Value::as_str).is_some_and(|email| email.starts_with("noreply@"))
+}
+
 fn collect(value: &Value, key: Option<&str>, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            if is_account(fields, key) {
+            if is_account(fields, key) && !is_machine(fields) {
                 let called = ["login", "handle", "name", "username", "email"];
                 names.extend(called.iter().filter_map(|name| fields.get(*name)?.as_str()).map(str::to_owned));
             }
@@ -136,6 +142,8 @@ impl Mask {
                 self.count += 1;
                 Value::String(MARK.to_owned())
             }
+            // What something is, never who: somebody called `deployment` must not change the type of an event.
+            Value::String(_) if key == Some("type") => value.clone(),
             Value::String(text) => Value::String(self.text(text).into_owned()),
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         }
@@ -201,6 +209,15 @@ mod tests {
     fn events_of_the_bus_are_masked_too() {
         let event = json!({"data": {"customData": {"author": {"handle": "ada-17", "bot": false}, "title": "by ada-17"}}});
         assert!(!json(&event).value.to_string().contains("ada"));
+    }
+
+    #[test]
+    fn neither_the_type_of_an_event_nor_the_address_of_its_tool_is_a_person() {
+        let merged = json!({"committer": {"name": "Forge", "email": "noreply@forge.example"}, "author": {"login": "push"}});
+        let event = json!({"type": "com.forge.push", "source": "https://forge.example/acme/shop", "data": merged});
+        let shown = json(&event).value;
+        assert_eq!((&shown["type"], &shown["source"]), (&event["type"], &event["source"]));
+        assert_eq!(shown["data"]["committer"]["name"], MARK);
     }
 
     #[test]
