@@ -1,3 +1,14 @@
 //! Tests through the front door: a webhook goes in, a page comes out.
 
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod hooks;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
 mod tidy;
