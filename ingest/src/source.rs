@@ -92,7 +92,8 @@ impl Source {
     pub fn new(name: SourceName, secrets: Vec<Secret>, insecure: bool) -> Result<Self, SourceError> {
         let Some(sender) = sender_of(&name) else {
             let first = name.as_str().split('/').next().unwrap_or_default().to_owned();
-            let known = SENDERS.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+            let over_http = SENDERS.iter().filter(|sender| sender.scheme != Scheme::Local);
+            let known = over_http.map(|sender| sender.name).collect::<Vec<_>>().join(", ");
             return Err(SourceError::UnknownSender { name: name.to_string(), sender: first, known });
         };
         if sender.scheme == Scheme::Local {

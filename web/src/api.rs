@@ -111,7 +111,11 @@ impl From<AskError> for ApiError {
             AskError::NoMetric(_) | AskError::NoScope { .. } | AskError::NoBucket(_) => StatusCode::NOT_FOUND,
             AskError::Computation(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self::new(status, error.to_string())
+        let remedy = match &error {
+            AskError::NoScope { kind, .. } => Some(format!("GET /api/v1/{kind}s lists them")).filter(|_| *kind != "repository"),
+            AskError::NoMetric(_) | AskError::NoBucket(_) | AskError::Withheld(_) | AskError::Computation(_) => None,
+        };
+        Self { remedy, ..Self::new(status, error.to_string()) }
     }
 }
 
