@@ -11,4 +11,6 @@ mod kill;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod tidy;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bus::delivery::NewDelivery;
 use ingest::source::Secret;
 
 use super::{Program, SECRET};
@@ -31,6 +32,16 @@ impl Delivery {
     pub(crate) fn cloudevents(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::to("cloudevents/ops", body)
             .with("content-type", content_type)
+            .with("authorization", &format!("Bearer {SECRET}"))
+    }
+
+    /// What the log holds, as it was sent: with its headers, and signed anew.
+    pub(crate) fn again(stored: &NewDelivery) -> Self {
+        let delivery = Self::to(stored.source.as_str(), stored.body.clone());
+        let delivery = stored.headers.iter().fold(delivery, |delivery, (name, value)| delivery.and(name, value));
+        let delivery = stored.content_type.iter().fold(delivery, |delivery, kind| delivery.with("content-type", kind));
+        delivery
+            .with("x-hub-signature-256", &sign(SECRET, &stored.body))
             .with("authorization", &format!("Bearer {SECRET}"))
     }
 
