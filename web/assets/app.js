@@ -14,8 +14,7 @@ document.addEventListener("keydown", (event) => {
     const next = marks[Math.min(Math.max(to, 0), marks.length - 1)];
     if (next) {
       event.preventDefault();
-      mark.setAttribute("tabindex", "-1");
-      next.setAttribute("tabindex", "0");
+      for (const one of marks) one.setAttribute("tabindex", one === next ? "0" : "-1");
       next.focus();
     }
   }
@@ -106,3 +105,67 @@ if (document.querySelector("[data-reload-when-changed]")) {
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details.data")) details.open = true;
 });
+
+// Live tail: new events on top of the list as they come. A lost stream goes on after the last event that was seen,
+// because the browser says which that was. Paused by a click, or while somebody has scrolled down to read.
+const ROWS_MAX = 500;
+const DRAW_MS = 250;
+class LiveTail extends HTMLElement {
+  connectedCallback() {
+    this.rows = document.querySelector("table.events tbody");
+    if (!this.rows || !window.EventSource) return;
+    this.hidden = false;
+    this.waiting = [];
+    [this.button, this.state] = [this.querySelector("button"), this.querySelector("[role=status]")];
+    this.button.addEventListener("click", () => (this.source ? this.stop("paused") : this.start()));
+  }
+  start() {
+    this.source = new EventSource(this.dataset.stream);
+    this.source.onopen = () => this.say("connected");
+    this.source.onerror = () => this.say("connection lost, trying again");
+    this.source.onmessage = (message) => this.waiting.unshift(JSON.parse(message.data));
+    this.timer = setInterval(() => this.draw(), DRAW_MS);
+    this.button.setAttribute("aria-pressed", "true");
+    this.say("connecting");
+  }
+  stop(why) {
+    this.source.close();
+    this.source = undefined;
+    clearInterval(this.timer);
+    this.button.setAttribute("aria-pressed", "false");
+    this.say(why);
+  }
+  say(words) {
+    if (this.state.textContent !== words) this.state.textContent = words;
+  }
+  draw() {
+    if (!this.waiting.length) return;
+    // Rows must not move under somebody who reads further down.
+    if (this.rows.getBoundingClientRect().top < 0) return this.say(`${this.waiting.length} new, shown at the top of the page`);
+    this.say("connected");
+    this.rows.prepend(...this.waiting.splice(0, ROWS_MAX).map(row));
+    while (this.rows.rows.length > ROWS_MAX) this.rows.lastElementChild.remove();
+  }
+}
+function row(event) {
+  const tr = document.createElement("tr");
+  tr.className = "fresh";
+  const cell = (content, name = "td", kind = "") => {
+    const td = document.createElement(name);
+    td.className = kind;
+    td.append(content ?? "");
+    tr.append(td);
+  };
+  const link = (href, text) => Object.assign(document.createElement("a"), { href, textContent: text });
+  const kind = event.type.replace(/^dev\.cdeventsx?\.(devhose-)?/, "").replace(/\.\d+\.\d+\.\d+$/, "");
+  const data = event.data?.customData ?? {};
+  cell(event.time.replace("T", " ").slice(0, 19), "th");
+  cell(link(`/events?q=${encodeURIComponent(`type:${kind}`)}`, kind), "td", "roomy");
+  cell([data.repository ?? data.service, event.subject].filter(Boolean).join(" "), "td", "said");
+  cell(data.environment, "td", "roomy");
+  cell(data.outcome, "td", /failure|error/.test(data.outcome) ? "roomy bad" : "roomy");
+  cell("", "td", "roomy");
+  cell(link(`/events/${event.id}`, event.id.slice(0, 8)));
+  return tr;
+}
+customElements.define("live-tail", LiveTail);

@@ -47,3 +47,44 @@ pub(crate) async fn serve(Path(file): Path<String>) -> Response {
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     ([(CONTENT_TYPE, asset.content_type.clone()), (CACHE_CONTROL, FOREVER)], asset.body).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    const CSS: &str = include_str!("../assets/app.css");
+
+    /// Light and dark value of a token.
+    fn token(name: &str) -> [String; 2] {
+        let (_, rest) = CSS.split_once(&format!("--{name}: light-dark(")).unwrap();
+        let (pair, _) = rest.split_once(')').unwrap();
+        let (light, dark) = pair.split_once(", ").unwrap();
+        [light.to_owned(), dark.to_owned()]
+    }
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(colour.get(at..at + 2).unwrap(), 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_and_marks_stand_out_from_every_ground() {
+        // WCAG 2.2: 4.5 for text, 3 for marks and borders of controls.
+        let texts = ["text", "muted", "link", "ok", "fail", "warn"].map(|name| (name, 4.5));
+        for (name, least) in texts.into_iter().chain([("bar", 3.0), ("edge", 3.0)]) {
+            for ground in ["page", "card", "range"] {
+                for (colour, behind) in token(name).iter().zip(token(ground)) {
+                    let found = contrast(colour, &behind);
+                    assert!(found >= least, "{name} {colour} on {ground} {behind}: {found:.2}");
+                }
+            }
+        }
+    }
+}

@@ -40,7 +40,7 @@ impl Size {
     pub(crate) fn width(self) -> f64 {
         match self {
             Self::Wide => 960.0,
-            Self::Narrow => 400.0,
+            Self::Narrow => 360.0,
         }
     }
 
@@ -263,8 +263,8 @@ impl Drawing {
 
     fn is_hatched(&self) -> bool {
         self.back.iter().chain(self.marks.iter().flat_map(|mark| &mark.shapes)).any(|shape| match shape {
-            Shape::Rect(.., paint) => matches!(paint, Paint::Incomplete | Paint::Share(_)),
-            Shape::Line(..) | Shape::Circle(..) | Shape::Path(..) | Shape::Text(..) => false,
+            Shape::Rect(.., paint) | Shape::Circle(.., paint) => *paint == Paint::Incomplete,
+            Shape::Line(..) | Shape::Path(..) | Shape::Text(..) => false,
         })
     }
 }

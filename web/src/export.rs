@@ -151,12 +151,22 @@ mod tests {
 
     #[test]
     fn one_table_is_plain_csv_with_raw_numbers_and_no_formulas() {
-        insta::assert_snapshot!(csv(&head(), &[&table("x")]).replace('\r', ""), @"");
+        insta::assert_snapshot!(csv(&head(), &[&table("x")]).replace('\r', ""), @r#"
+        period,p50_seconds,definition_version,data_through,generated_at
+        "a, ""b""",12000.5,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        '=1+1,,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        "#);
     }
 
     #[test]
     fn several_tables_are_one_cell_a_line() {
-        insta::assert_snapshot!(csv(&head(), &[&table("x"), &table("y")]).replace('\r', ""), @"");
+        insta::assert_snapshot!(csv(&head(), &[&table("x"), &table("y")]).replace('\r', ""), @r#"
+        table,row,column,value,definition_version,data_through,generated_at
+        x,"a, ""b""",p50_seconds,12000.5,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        x,'=1+1,p50_seconds,,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        y,"a, ""b""",p50_seconds,12000.5,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        y,'=1+1,p50_seconds,,2,2026-11-25T09:16:00Z,2026-11-25T09:16:00Z
+        "#);
     }
 
     #[test]

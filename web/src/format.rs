@@ -74,6 +74,15 @@ pub(crate) fn span(seconds: i64) -> String {
     }
 }
 
+/// Seconds in the one unit that matters most, rounded: `2 h`, `4 d`.
+pub(crate) fn briefly(seconds: f64) -> String {
+    let (size, name) = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min")]
+        .into_iter()
+        .find(|(size, _)| seconds >= 2.0 * size)
+        .unwrap_or((1.0, "s"));
+    format!("{}{NARROW}{name}", (seconds / size).round())
+}
+
 /// A share in percent: `7.1 %`, `12 %`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -161,6 +170,8 @@ mod tests {
         assert_eq!(plain(&percent(0.0)), "0 %");
         assert_eq!(plain(&percent(0.0996)), "10 %");
         assert_eq!(plain(&plural(1, "service", "services")), "1 service");
+        assert_eq!(plain(&briefly(7_000.0)), "117 min");
+        assert_eq!(plain(&briefly(300_000.0)), "3 d");
         assert_eq!(decimal(24.5), "24.5");
         assert_eq!(decimal(61.04), "61");
     }

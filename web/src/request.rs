@@ -125,22 +125,25 @@ impl Request {
             theme: self.theme,
             here: self.here.clone(),
             carried: carried.strip_prefix('/').unwrap_or_default().to_owned(),
-            data_through: self.data_through(),
+            data_through: self.through().map(|through| format!("data through {through}")),
         }
     }
 
-    /// `data through 25 Nov 2026 09:16`, on the clock of the page.
-    pub(crate) fn data_through(&self) -> Option<String> {
-        let at = self.view.data_through()?;
-        Some(format!("data through {}", format::minute(at, self.asked.ask.window.calendar.zone)))
+    /// How far the data goes, on the clock of the page: `data through 25 Nov 2026 09:16`.
+    pub(crate) fn data_through(&self) -> String {
+        match self.through() {
+            Some(through) => format!("data through {through}"),
+            None => "no data yet".to_owned(),
+        }
+    }
+
+    fn through(&self) -> Option<String> {
+        Some(format::minute(self.view.data_through()?, self.asked.ask.window.calendar.zone))
     }
 
     /// The line under the title of a page over a scope.
     pub(crate) fn subtitle(&self, asked: &Asked) -> String {
-        match self.data_through() {
-            Some(through) => format!("{} · {through}", asked.subtitle()),
-            None => format!("{} · no data yet", asked.subtitle()),
-        }
+        format!("{} · {}", asked.subtitle(), self.data_through())
     }
 
     /// Answers with a page, or with its tables in the form that was asked for.

@@ -92,12 +92,6 @@ impl Asked {
         address(&self.path, &changed(&self.pairs, changes))
     }
 
-    /// The same path with another suffix, such as `.csv`, and the same filters.
-    pub(crate) fn suffixed(&self, suffix: &str) -> String {
-        let path = if self.path == "/" { "/north-star" } else { self.path.as_str() };
-        address(&format!("{path}{suffix}"), &self.pairs)
-    }
-
     /// Another page over the same scope and time.
     pub(crate) fn to(&self, path: &str) -> String {
         address(path, &self.carried())

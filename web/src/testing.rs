@@ -108,10 +108,10 @@ pub(crate) fn event(number: u8) -> EventId {
     EventId::from_bytes([number; 16])
 }
 
-/// A number that looks random and is always the same.
-fn noise(index: usize, salt: usize) -> f64 {
-    let mixed = (index + 1).wrapping_mul(2_654_435_761).wrapping_add(salt.wrapping_mul(40_503)) % 1_000;
-    mixed as f64 / 1_000.0
+/// A number below `below` that looks random and is always the same.
+fn noise(index: usize, salt: u64, below: u64) -> u64 {
+    let index = u64::try_from(index).unwrap();
+    (index + 1).wrapping_mul(2_654_435_761).wrapping_add(salt * 40_503) % 1_000 * below / 1_000
 }
 
 fn quantiles(median: f64) -> Figure {
@@ -129,24 +129,23 @@ fn point(name: &str, index: usize, of: usize) -> Point {
     let young = |n: u64| if index < 3 { 0 } else { n };
     match name {
         "successful-deployments" => {
-            let level = if index < 26 { 48.0 } else { 62.0 };
-            let mut value = (level + 18.0 * (noise(index, 1) - 0.5)) as u64;
+            let mut value = noise(index, 1, 18) + if index < 26 { 39 } else { 53 };
             value = if index == 30 { 96 } else { value };
             value = if index + 1 == of { 27 } else { value };
             value = if index == 5 { 0 } else { value };
-            let failed = (noise(index, 2) * 4.0) as u64;
-            let beside = vec![("rollbacks", (noise(index, 3) * 2.0) as u64), ("failed", failed)];
+            let failed = noise(index, 2, 4);
+            let beside = vec![("rollbacks", noise(index, 3, 2)), ("failed", failed)];
             let figure = if index < 2 { Figure::BeforeFirst } else { Figure::Count { value } };
             Point { figure, n: value, beside }
         }
         "change-failure-rate" => {
-            let n = young(if index % 9 == 4 { 6 } else { 40 + (noise(index, 4) * 30.0) as u64 });
-            let hits = (n as f64 * 0.12 * noise(index, 5)) as u64;
+            let n = young(if index % 9 == 4 { 6 } else { 40 + noise(index, 4, 30) });
+            let hits = noise(index, 5, n * 12) / 100;
             let figure = if n == 0 { Figure::NoData } else { ratio(hits, n) };
             Point { figure, n, beside: Vec::new() }
         }
         "time-to-restore" => {
-            let n = (noise(index, 6) * 3.0) as u64;
+            let n = noise(index, 6, 3);
             let figure = if n == 0 { Figure::NoData } else { quantiles(5_400.0) };
             Point { figure, n, beside: Vec::new() }
         }
@@ -160,7 +159,7 @@ fn point(name: &str, index: usize, of: usize) -> Point {
                 9 => 0,
                 _ => 44,
             });
-            let figure = if n == 0 { Figure::NoData } else { quantiles(90_000.0 * (0.5 + noise(index, 7))) };
+            let figure = if n == 0 { Figure::NoData } else { quantiles(45_000.0 + noise(index, 7, 90_000) as f64) };
             let sizes = [("size 1", 14), ("size 2", 17), ("size 3", 9), ("size 4", 5), ("size 5", 2), ("size 6", 1)];
             let beside = if name == "size-merge-time" { sizes.to_vec() } else { Vec::new() };
             Point { figure, n, beside }
@@ -258,12 +257,13 @@ impl Answers for Made {
         });
         let evidence = wanted.enumerate().flat_map(|(index, point)| {
             (0..point.point.n).map(move |number| {
-                let share = (number as f64 + 0.5) / point.point.n as f64;
-                let length = (point.bucket.to - point.bucket.from).num_seconds() as f64;
+                let seconds = (point.bucket.to - point.bucket.from).num_seconds();
+                let number = i64::try_from(number).unwrap();
+                let parts = 2 * i64::try_from(point.point.n).unwrap();
                 Evidence {
                     fact: format!("fact {index} {number}"),
-                    at: point.bucket.from + Duration::seconds((length * share) as i64),
-                    value: Some(600.0 * (1.0 + 60.0 * noise(index, number as usize))),
+                    at: point.bucket.from + Duration::seconds(seconds * (2 * number + 1) / parts),
+                    value: Some(600.0 + noise(index, number.unsigned_abs(), 36_000) as f64),
                     event: event(7),
                     also: Vec::new(),
                     left_out: None,

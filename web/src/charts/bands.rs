@@ -33,6 +33,7 @@ pub(crate) fn draw(series: Series<'_>, singles: &Singles, size: Size) -> Drawing
     };
 
     let mut back = axis::values(size, &scale, series.axis);
+    back.extend(series.incomplete_key(size));
     back.extend(series.labels(slots, scale.bottom + 17.0));
     back.extend(series.sample_sizes(slots, scale.bottom + 32.0));
     for run in runs(series.points) {
@@ -81,10 +82,10 @@ fn drawn_values(point: &BucketPoint, singles: &Singles) -> Vec<f64> {
 fn runs(points: &[BucketPoint]) -> Vec<Vec<Shown>> {
     let mut runs: Vec<Vec<Shown>> = vec![Vec::new()];
     for (index, point) in points.iter().enumerate() {
-        match shown(index, point).filter(|_| point.bucket.complete) {
-            Some(shown) => runs.last_mut().map(|run| run.push(shown)),
-            None => Some(runs.push(Vec::new())),
-        };
+        match (shown(index, point).filter(|_| point.bucket.complete), runs.last_mut()) {
+            (Some(shown), Some(run)) => run.push(shown),
+            (Some(_) | None, _) => runs.push(Vec::new()),
+        }
     }
     runs.retain(|run| run.len() > 1);
     runs
@@ -128,7 +129,6 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
 
 fn dots(point: &BucketPoint, singles: &Singles, (index, slots): (usize, Slots), scale: &Scale) -> Vec<Shape> {
     let x = slots.middle(index);
-    let paint = if point.bucket.complete { Paint::Dot } else { Paint::Hollow };
     let Some(shown) = shown(index, point) else {
         let values = singles.get(&point.bucket.label).map_or(&[][..], Vec::as_slice);
         if values.is_empty() && point.point.n == 0 {
@@ -147,8 +147,12 @@ fn dots(point: &BucketPoint, singles: &Singles, (index, slots): (usize, Slots), 
     if let Some((p75, p90)) = shown.spread.filter(|_| !point.bucket.complete) {
         shapes.push(Shape::Line(x, scale.y(shown.p50), x, scale.y(p90.max(p75)), Paint::Empty));
     }
-    let paint = if shown.spread.is_some() { paint } else { Paint::Hollow };
-    shapes.push(Shape::Circle(x, scale.y(shown.p50), 3.5, paint));
+    let (radius, paint) = match shown.spread {
+        _ if !point.bucket.complete => (5.0, Paint::Incomplete),
+        Some(_) => (3.5, Paint::Dot),
+        None => (3.5, Paint::Hollow),
+    };
+    shapes.push(Shape::Circle(x, scale.y(shown.p50), radius, paint));
     shapes
 }
 

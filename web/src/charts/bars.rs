@@ -6,7 +6,7 @@ use ledger::report::{BucketPoint, Figure};
 use crate::charts::axis::{self, Slots};
 use crate::charts::routine::{self, Segment};
 use crate::charts::scale::Scale;
-use crate::charts::time::{self, Series};
+use crate::charts::time::Series;
 use crate::charts::{Anchor, Drawing, Mark, Paint, Shape, Size};
 use crate::format;
 
@@ -30,30 +30,29 @@ pub(crate) fn draw(series: Series<'_>, segments: &[Segment], size: Size) -> Draw
 
     let mut back = routine_ranges(segments, skipped, slots, &scale, Part::Band);
     back.extend(axis::values(size, &scale, series.axis));
+    back.extend(series.incomplete_key(size));
     back.extend(series.labels(slots, scale.bottom + 17.0));
     back.extend(failed.iter().flat_map(|row| row.frame(size)));
     let bottom = failed.as_ref().map_or(scale.bottom, |row| row.bottom());
     let all_values = series.points.len() <= VALUES_MAX;
 
-    let marks = series.points.iter().enumerate().map(|(index, point)| {
+    let mut front = routine_ranges(segments, skipped, slots, &scale, Part::Mean);
+    let mut marks = Vec::with_capacity(series.points.len());
+    for (index, point) in series.points.iter().enumerate() {
         let segment = segments.iter().find(|s| (s.first..=s.last).contains(&(index + skipped)));
+        let outside = is_outside(point, segment);
         let mut shapes = vec![slots.hit(index, 0.0, bottom)];
         shapes.extend(bar(point, index, slots, &scale));
-        let outside = is_outside(point, segment);
-        shapes.extend(value(&series, point, (index, slots), &scale, all_values || outside));
         if outside {
             shapes.extend(outside_mark(point, index, slots, &scale));
         }
         shapes.extend(failed.iter().flat_map(|row| row.bar(point, index, slots)));
-        Mark { href: (series.href)(&point.bucket.label), label: label(&series, point, segment), shapes }
-    });
-    Drawing {
-        size,
-        height: bottom + if failed.is_some() { 6.0 } else { 26.0 },
-        back,
-        marks: marks.collect(),
-        front: routine_ranges(segments, skipped, slots, &scale, Part::Mean),
+        // Over the line of the mean, which would strike them through.
+        front.extend(value(point, (index, slots), &scale, all_values || outside));
+        marks.push(Mark { href: (series.href)(&point.bucket.label), label: label(&series, point, segment), shapes });
     }
+    let height = bottom + if failed.is_some() { 6.0 } else { 26.0 };
+    Drawing { size, height, back, marks, front }
 }
 
 /// The routine ranges of the complete periods of a series.
@@ -115,31 +114,24 @@ fn bar(point: &BucketPoint, index: usize, slots: Slots, scale: &Scale) -> Option
 }
 
 /// The value over its bar. A true zero always carries its digit, because a sliver on the baseline is missed.
-fn value(
-    series: &Series<'_>,
-    point: &BucketPoint,
-    (index, slots): (usize, Slots),
-    scale: &Scale,
-    shown: bool,
-) -> Vec<Shape> {
-    let Some(number) = count(point) else { return Vec::new() };
-    let (x, y) = (slots.middle(index), scale.y(number));
-    let mut shapes = Vec::new();
+fn value(point: &BucketPoint, (index, slots): (usize, Slots), scale: &Scale, shown: bool) -> Option<Shape> {
+    // Clear of the diamond that may stand on the bar.
+    const ABOVE: f64 = 8.0;
+    let number = count(point)?;
+    let y = scale.y(number) - ABOVE;
     let text = format::decimal(number);
     if !point.bucket.complete {
         let right = slots.left(index) + slots.width;
-        shapes.push(Shape::Text(
-            right,
-            y - 18.0,
-            Anchor::End,
-            Paint::Small,
-            time::progress(&point.bucket, series.window),
-        ));
-        shapes.push(Shape::Text(right, y - 6.0, Anchor::End, Paint::Value, text));
-    } else if number == 0.0 || (shown && text.chars().count() as f64 * 7.0 < slots.width + 6.0) {
-        shapes.push(Shape::Text(x, y - 6.0, Anchor::Middle, Paint::Value, text));
+        return Some(Shape::Text(right, y, Anchor::End, Paint::Value, text));
     }
-    shapes
+    let fits = text.chars().count() as f64 * 7.0 < slots.width + 6.0;
+    (number == 0.0 || (shown && fits)).then_some(Shape::Text(
+        slots.middle(index),
+        y,
+        Anchor::Middle,
+        Paint::Value,
+        text,
+    ))
 }
 
 /// A small open diamond on the bar: a shape, because colour alone says nothing to some.

@@ -44,7 +44,7 @@ pub(crate) fn draw(input: Groups<'_>, size: Size) -> Drawing {
     back.push(of);
     let marks = input.groups.iter().enumerate().map(|(index, group)| {
         let mut shapes = vec![slots.hit(index, axis::TOP, scale.bottom + 36.0)];
-        shapes.extend(quartiles(group, slots.middle(index), &scale));
+        shapes.extend(quartiles(group, (slots.middle(index), slots.width), &scale));
         Mark { href: (input.href)(&group.label), label: label(&input, group), shapes }
     });
     Drawing { size, height: scale.bottom + 58.0, marks: marks.collect(), back, front: Vec::new() }
@@ -63,14 +63,22 @@ fn drawn_values(group: &Group) -> Vec<f64> {
     }
 }
 
-fn quartiles(group: &Group, x: f64, scale: &Scale) -> Vec<Shape> {
-    const HALF: f64 = 22.0;
+fn quartiles(group: &Group, (x, width): (f64, f64), scale: &Scale) -> Vec<Shape> {
+    const HALF: f64 = 20.0;
+    // Narrower slots have no room beside the box: the median stands over it, in one unit.
+    const BESIDE_WIDTH_MIN: f64 = 120.0;
     let Figure::Quantiles { p25, p50, p75, p90 } = group.point.figure else {
         return vec![Shape::Text(x, scale.bottom - 8.0, Anchor::Middle, Paint::Tick, "no data".to_owned())];
     };
     let y = |value| scale.y(value);
     let median = Shape::Line(x - HALF, y(p50), x + HALF, y(p50), Paint::Median);
-    let text = Shape::Text(x + HALF + 6.0, y(p50) + 4.0, Anchor::Start, Paint::Value, format::duration(p50));
+    let text = if width < BESIDE_WIDTH_MIN {
+        let top = if group.point.n < SPREAD_MIN { p50 } else { p90 };
+        let words = format::briefly(p50);
+        Shape::Text(x, y(top) - 6.0, Anchor::Middle, Paint::Value, words)
+    } else {
+        Shape::Text(x + HALF + 6.0, y(p50) + 4.0, Anchor::Start, Paint::Value, format::duration(p50))
+    };
     if group.point.n < QUANTILES_MIN {
         let words = "too few".to_owned();
         return vec![Shape::Text(x, scale.bottom - 8.0, Anchor::Middle, Paint::Tick, words)];

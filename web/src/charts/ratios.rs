@@ -14,10 +14,15 @@ const PLOT_HEIGHT: f64 = 150.0;
 pub(crate) fn draw(series: Series<'_>, size: Size) -> Drawing {
     let series = series.fit(size);
     let slots = Slots::new(size, series.points.len());
-    let max = series.points.iter().filter_map(ratio).map(|(value, ..)| value).fold(0.0, f64::max);
+    let highest = |point: &BucketPoint| {
+        let (value, _, high) = ratio(point)?;
+        Some(if is_comparable(point) { high } else { value })
+    };
+    let max = series.points.iter().filter_map(highest).fold(0.0, f64::max);
     let scale = Scale::shares(max, axis::TOP, axis::TOP + PLOT_HEIGHT);
 
     let mut back = axis::values(size, &scale, series.axis);
+    back.extend(series.incomplete_key(size));
     back.extend(series.labels(slots, scale.bottom + 17.0));
     back.extend(series.sample_sizes(slots, scale.bottom + 32.0));
     let marks = series.points.iter().enumerate().map(|(index, point)| {
@@ -26,6 +31,11 @@ pub(crate) fn draw(series: Series<'_>, size: Size) -> Drawing {
         Mark { href: (series.href)(&point.bucket.label), label: series.label(point), shapes }
     });
     Drawing { size, height: scale.bottom + 38.0, marks: marks.collect(), back, front: Vec::new() }
+}
+
+/// True for complete periods with enough to compare: only they have an interval.
+fn is_comparable(point: &BucketPoint) -> bool {
+    point.bucket.complete && point.point.n >= SPREAD_MIN
 }
 
 fn ratio(point: &BucketPoint) -> Option<(f64, f64, f64)> {
@@ -52,7 +62,10 @@ fn dot(point: &BucketPoint, index: usize, slots: Slots, scale: &Scale) -> Vec<Sh
             Paint::Empty,
         )];
     };
-    if point.point.n < SPREAD_MIN || !point.bucket.complete {
+    if !point.bucket.complete {
+        return vec![Shape::Circle(x, scale.y(value), 5.0, Paint::Incomplete)];
+    }
+    if !is_comparable(point) {
         return vec![Shape::Circle(x, scale.y(value), 3.0, Paint::Hollow)];
     }
     vec![

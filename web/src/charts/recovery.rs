@@ -30,8 +30,11 @@ pub(crate) struct Dot {
     pub(crate) href: String,
 }
 
-/// Draws recoveries between the ends of the window.
+/// Draws recoveries, oldest first, between the ends of the window.
 pub(crate) fn draw(dots: &[Dot], window: &Window, axis_title: &str, size: Size) -> Drawing {
+    // The window of a narrow drawing begins later than that of the wide one.
+    let first = window.calendar.day_start(window.from);
+    let dots = dots.get(dots.partition_point(|dot| dot.at < first)..).unwrap_or_default();
     let dots = dots.get(dots.len().saturating_sub(DOTS_MAX)..).unwrap_or_default();
     let scale = Scale::durations(dots.iter().map(|dot| dot.seconds), axis::TOP, axis::TOP + PLOT_HEIGHT);
     let line = TimeLine::new(window, size);

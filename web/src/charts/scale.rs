@@ -40,8 +40,8 @@ impl Scale {
     /// Counts from 0 to a round number at or above `max`.
     pub(crate) fn counts(max: f64, top: f64, bottom: f64) -> Self {
         let max = max.max(1.0);
-        // About four lines: enough to read a value off, few enough to be calm.
-        let step = round_step(max / 4.0).max(1.0);
+        // About five lines: enough to read a value off, few enough to be calm.
+        let step = round_step(max / 5.0).max(1.0);
         let steps = (max / step).ceil();
         let ticks = (0..=12u32)
             .map(|n| f64::from(n) * step)
@@ -74,9 +74,10 @@ impl Scale {
     pub(crate) fn durations(values: impl Iterator<Item = f64> + Clone, top: f64, bottom: f64) -> Self {
         let min = values.clone().fold(f64::INFINITY, f64::min);
         let max = values.fold(0.0, f64::max);
-        let (first, last) = (DURATION_TICKS[0].0, DURATION_TICKS[DURATION_TICKS.len() - 1].0);
+        let [(first, _), .., (last, _)] = DURATION_TICKS;
         let seconds = || DURATION_TICKS.iter().map(|(tick, _)| *tick);
-        let low = seconds().rev().find(|tick| *tick <= min && min.is_finite()).unwrap_or(first);
+        // Not the last one: an axis needs two ends.
+        let low = seconds().rev().skip(1).find(|tick| *tick <= min && min.is_finite()).unwrap_or(first);
         let high = seconds().find(|tick| *tick >= max && *tick > low).unwrap_or(last);
         let ticks = DURATION_TICKS
             .iter()

@@ -90,6 +90,18 @@ impl<'a> Series<'a> {
         shapes
     }
 
+    /// How far the period that holds now has come, in the corner over the plot: `3 of 7 days`, with its hatch as a key.
+    pub(crate) fn incomplete_key(&self, size: Size) -> Vec<Shape> {
+        let Some(current) = self.points.iter().find(|point| !point.bucket.complete) else { return Vec::new() };
+        let words = progress(&current.bucket, self.window);
+        let right = size.width() - crate::charts::axis::RIGHT;
+        let left = right - words.chars().count() as f64 * 6.6 - 18.0;
+        vec![
+            Shape::Rect(left, 2.0, 11.0, 11.0, Paint::Incomplete),
+            Shape::Text(right, 12.0, Anchor::End, Paint::Tick, words),
+        ]
+    }
+
     fn first_day(&self, bucket: &Bucket) -> NaiveDate {
         self.window.calendar.day_of(bucket.from)
     }

@@ -86,7 +86,9 @@ pub(crate) fn over_time(request: &Request, asked: &Asked, id: &str, report: &Rep
 pub(crate) fn by_group(request: &Request, asked: &Asked, id: &str, report: &Report, of: &str) -> Figure {
     let name = report.definition.name;
     let mut figure = frame(request, asked, id, report);
-    figure.title = format!("{}, by {of}", report.definition.title);
+    if !figure.title.to_lowercase().contains(of) {
+        figure.title = format!("{}, by {of}", report.definition.title);
+    }
     figure.table = tables::groups(report, &report.groups, of, asked);
     if figure.is_withheld() {
         return figure;
@@ -235,12 +237,11 @@ fn provenance(request: &Request, asked: &Asked, report: &Report) -> Provenance {
     let left_out: u64 = report.left_out.iter().map(|left_out| left_out.count).sum();
     let mut counted = Vec::new();
     if report.withheld.is_none() {
-        let seen = report.total.n + left_out;
-        let (seen, n) = (format::count(seen), format::count(report.total.n));
-        counted
-            .push(format!("{seen} seen in the complete periods and their surroundings; {n} counted in the headline."));
+        let n = format::count(report.total.n);
+        let left_out = if left_out == 0 { "none".to_owned() } else { format::count(left_out) };
+        counted.push(format!("{n} counted in the complete periods; {left_out} left out in the range."));
         counted.extend(
-            report.left_out.iter().map(|one| format!("{} left out: {}.", format::count(one.count), one.reason)),
+            report.left_out.iter().map(|one| format!("Left out: {} {}.", format::count(one.count), one.reason)),
         );
     }
     let metric = |suffix: &str| asked.to(&format!("/metrics/{name}{suffix}"));
@@ -248,7 +249,7 @@ fn provenance(request: &Request, asked: &Asked, report: &Report) -> Provenance {
         text: report.definition.text.to_owned(),
         version: report.definition.version,
         counted,
-        data_through: request.data_through().unwrap_or_else(|| "no data yet".to_owned()),
+        data_through: request.data_through(),
         docs: format!("/docs/metrics/{name}"),
         forms: vec![("CSV", metric(".csv")), ("JSON", metric(".json")), ("SVG", metric(".svg"))],
         command: format!("devhose metrics get {name}{}", asked.flags()),

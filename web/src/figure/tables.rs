@@ -152,7 +152,9 @@ pub(crate) fn grain_title(window: &Window) -> &'static str {
 }
 
 fn state(point: &BucketPoint, window: &Window) -> Value {
-    let words = if !point.bucket.complete {
+    let words = if point.point.figure == Figure::Withheld {
+        "withheld".to_owned()
+    } else if !point.bucket.complete {
         progress(&point.bucket, window)
     } else {
         match point.point.figure {

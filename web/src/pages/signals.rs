@@ -168,7 +168,7 @@ mod tests {
     fn the_sentence_counts_what_fails_and_what_is_silent() {
         let now = testing::now();
         let all = testing::status();
-        insta::assert_snapshot!(sentence(&all, now).replace(['\u{a0}', '\u{202f}'], " "), @"");
-        insta::assert_snapshot!(sentence(&all[3..], now).replace(['\u{a0}', '\u{202f}'], " "), @"");
+        insta::assert_snapshot!(sentence(&all, now).replace(['\u{a0}', '\u{202f}'], " "), @"2 of 5 services have a failing signal; 1 has been silent for 6 d.");
+        insta::assert_snapshot!(sentence(&all[3..], now).replace(['\u{a0}', '\u{202f}'], " "), @"None of 2 services has a failing signal.");
     }
 }

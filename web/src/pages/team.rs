@@ -56,7 +56,7 @@ pub(crate) fn page(request: &Request) -> Result<Reply, PageError> {
         layout: request.layout(head.title.clone(), Tab::Teams),
         head,
         sentence: signals::sentence(&status, request.now),
-        subtitle: request.data_through().unwrap_or_else(|| "no data yet".to_owned()),
+        subtitle: request.data_through(),
         hidden: rows.len().saturating_sub(ROWS_MAX),
         rows: rows.into_iter().take(ROWS_MAX).collect(),
         only_attention,

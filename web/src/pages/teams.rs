@@ -27,7 +27,7 @@ impl Teams {
 
 pub(crate) fn page(request: &Request) -> Result<Reply, PageError> {
     let mut teams = request.view().teams();
-    teams.sort_by(|a, b| a.title.to_lowercase().cmp(&b.title.to_lowercase()));
+    teams.sort_by_key(|team| team.title.to_lowercase());
     let mut rows = Vec::with_capacity(teams.len());
     for team in teams {
         let path = format!("/teams/{}", segment(&team.name));
@@ -55,7 +55,7 @@ pub(crate) fn page(request: &Request) -> Result<Reply, PageError> {
         rows,
     };
     let count = format::plural(table.rows.len() as u64, "team", "teams");
-    let through = request.data_through().unwrap_or_else(|| "no data yet".to_owned());
+    let through = request.data_through();
     let page =
         Teams { layout: request.layout("Teams", Tab::Teams), through: format!("{count} by name · {through}"), table };
     request.reply(&page, &[&page.table])

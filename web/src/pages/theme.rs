@@ -18,7 +18,9 @@ pub(crate) async fn choose(RawQuery(query): RawQuery) -> Response {
     };
     let cookie = match Theme::parse(&value("to")) {
         Theme::System => format!("{THEME_COOKIE}=; Path=/; Max-Age=0; SameSite=Lax"),
-        theme => format!("{THEME_COOKIE}={}; Path=/; Max-Age={SECONDS_KEPT}; SameSite=Lax", theme.name()),
+        theme @ (Theme::Light | Theme::Dark) => {
+            format!("{THEME_COOKIE}={}; Path=/; Max-Age={SECONDS_KEPT}; SameSite=Lax", theme.name())
+        }
     };
     let back = value("back");
     let back = if is_local(&back) { back } else { "/".to_owned() };
