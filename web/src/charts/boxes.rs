@@ -35,7 +35,9 @@ pub(crate) fn draw(input: Groups<'_>, size: Size) -> Drawing {
     let mut back = axis::values(size, &scale, input.axis);
     for (index, group) in input.groups.iter().enumerate() {
         let x = slots.middle(index);
-        back.push(Shape::Text(x, scale.bottom + 18.0, Anchor::Middle, Paint::Value, group.label.clone()));
+        let fits = group.label.chars().count() as f64 * 7.2 < slots.width;
+        let paint = if fits { Paint::Value } else { Paint::Small };
+        back.push(Shape::Text(x, scale.bottom + 18.0, Anchor::Middle, paint, group.label.clone()));
         let n = format!("n {}", format::count(group.point.n));
         back.push(Shape::Text(x, scale.bottom + 33.0, Anchor::Middle, Paint::Tick, n));
     }

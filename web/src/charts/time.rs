@@ -62,8 +62,8 @@ impl<'a> Series<'a> {
             let before = index.checked_sub(1).and_then(|i| days.get(i));
             let Some(text) = axis_label(*day, before.copied(), self.window.grain, days.len()) else { continue };
             let x = slots.middle(index);
-            // Six pixels a character is a little more than any system font needs at this size.
-            let width = text.chars().count() as f64 * 6.4;
+            // Seven pixels a character is a little more than any system font needs at this size.
+            let width = text.chars().count() as f64 * 7.0;
             if x - width / 2.0 >= free_from {
                 free_from = x + width / 2.0 + 6.0;
                 shapes.push(Shape::Text(x, y, Anchor::Middle, Paint::Tick, text));
