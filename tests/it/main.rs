@@ -5,6 +5,8 @@ mod cli;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod git;
+#[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod kill;
