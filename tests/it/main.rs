@@ -11,6 +11,8 @@ mod hooks;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod replay;

@@ -14,6 +14,7 @@
 
 mod answer;
 mod delivery;
+mod page;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use tempfile::TempDir;
 
 pub(crate) use answer::Answer;
 pub(crate) use delivery::{Delivery, payload, payload_names, sign};
+pub(crate) use page::{Page, Table};
 
 /// Whatever is waited for is there after this, even on a busy machine; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,6 +78,7 @@ impl Home {
     pub(crate) fn with(configuration: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("devhose-it-").tempdir().unwrap();
         std::fs::write(directory.path().join("devhose.toml"), configuration).unwrap();
+        std::fs::create_dir(directory.path().join("tmp")).unwrap();
         Self { directory, now: None }
     }
 
@@ -92,6 +95,11 @@ impl Home {
     /// Where the program keeps its data.
     pub(crate) fn data(&self) -> PathBuf {
         self.path("devhose-data")
+    }
+
+    /// Where the program puts what it needs for a moment.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.path("tmp")
     }
 
     /// `devhose serve` at any free port.
@@ -126,7 +134,7 @@ impl Home {
     /// The command itself, for what the others do not do. Nothing of the environment of the tests reaches it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_devhose"));
-        command.args(args).current_dir(self.directory.path()).env_clear();
+        command.args(args).current_dir(self.directory.path()).env_clear().env("TMPDIR", self.temporary());
         command.envs(self.now.map(|now| ("DEVHOSE_NOW", now)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
