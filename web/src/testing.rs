@@ -317,7 +317,7 @@ impl Answers for Made {
             name: status.service.clone(),
             title: status.service,
             team: "payments".to_owned(),
-            repository: Some("github.example/acme/shop".to_owned()),
+            repository: Some("forge.example/acme/shop".to_owned()),
             path: None,
             in_catalog: true,
             first_event_at: Some(now() - Duration::days(300)),
