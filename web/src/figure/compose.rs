@@ -199,15 +199,22 @@ fn same_point(request: &Request, asked: &Asked, report: &Report, points: &[Bucke
     so_far::median_at_same_point(&weeks, &at, &current.bucket, window.calendar, window.now)
 }
 
-/// The measurements of periods that have too few for a median.
+/// The measurements of periods that have too few for a median: read at once, however many periods there are.
 fn singles(request: &Request, asked: &Asked, report: &Report, points: &[BucketPoint]) -> Singles {
-    let few = points.iter().filter(|point| (1..QUANTILES_MIN).contains(&point.point.n));
-    few.filter_map(|point| {
-        let label = point.bucket.label.as_str();
-        let evidence = request.view().evidence(report.definition.name, &asked.ask, Some(label), None).ok()?;
-        Some((label.to_owned(), counted(&evidence).filter_map(|evidence| evidence.value).collect()))
-    })
-    .collect()
+    let few: Vec<&Bucket> =
+        points.iter().filter(|point| (1..QUANTILES_MIN).contains(&point.point.n)).map(|point| &point.bucket).collect();
+    let (name, view) = (report.definition.name, request.view());
+    let read = |bucket| view.evidence(name, &asked.ask, bucket, None).unwrap_or_default();
+    let mut evidence = if few.iter().any(|bucket| bucket.complete) { read(None) } else { Vec::new() };
+    evidence.extend(few.iter().filter(|bucket| !bucket.complete).flat_map(|bucket| read(Some(&bucket.label))));
+    let mut singles = Singles::new();
+    for one in counted(&evidence) {
+        let next = few.partition_point(|bucket| bucket.to <= one.at);
+        if let (Some(bucket), Some(value)) = (few.get(next).filter(|bucket| bucket.from <= one.at), one.value) {
+            singles.entry(bucket.label.clone()).or_default().push(value);
+        }
+    }
+    singles
 }
 
 fn dots(request: &Request, asked: &Asked, report: &Report, points: &[BucketPoint]) -> Vec<Dot> {
