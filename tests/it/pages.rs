@@ -194,6 +194,7 @@ async fn page_csv_json_and_api_give_the_same_numbers() {
 #[tokio::test]
 async fn every_figure_opens_into_exactly_the_events_that_it_counts() {
     let (home, program) = demo().await;
+    let mut opened = 0;
     for metric in program.metrics().await {
         for scope in ["range=8w", "range=8w&team=checkout", "range=3m&grain=month&service=cart"] {
             let report = program.metric(&format!("{metric}?{scope}")).await;
@@ -221,11 +222,13 @@ async fn every_figure_opens_into_exactly_the_events_that_it_counts() {
                 let api = program.json(&format!("/api/v1/metrics/{metric}/evidence?{scope}{which}")).await;
                 let counted = api["evidence"].as_array().unwrap().iter().filter(|fact| fact["left_out"].is_null());
                 assert_eq!(counted.count(), n, "{question}");
+                opened += n;
                 let rows = program.page(&format!("/events?{question}")).await.matches(" data-counted").count();
                 assert_eq!(rows, n.min(1_000), "{question}");
             }
         }
     }
+    assert!(opened > 1_000, "only {opened} events stood behind figures");
     // The command line says the same as the page.
     let server = ["--server", program.url()];
     let printed = home.print(&[&["metrics", "get", "successful-deployments", "--range", "4w"], &server[..]].concat());
@@ -282,12 +285,14 @@ async fn every_link_leads_somewhere_and_nothing_names_anybody() {
     let mut open: VecDeque<(String, String)> = begin.map(|page| (page.to_owned(), "the beginning".to_owned())).into();
     let mut seen: BTreeSet<String> = begin.map(str::to_owned).into();
     let mut alike = BTreeMap::<String, usize>::new();
+    let mut forms = BTreeSet::new();
     let mut looked_at = 0;
     while let Some((address, from)) = open.pop_front() {
         let answer = program.get(&address).await;
         assert!(answer.status < 400, "{address}, linked from {from}: {}", answer.status);
         assert_eq!(named(&handles, &answer.body), Vec::<&String>::new(), "{address} names somebody");
         looked_at += 1;
+        forms.insert(answer.header("content-type").split(';').next().unwrap().to_owned());
         if looked_at == PAGES_MAX {
             break;
         }
@@ -303,6 +308,8 @@ async fn every_link_leads_somewhere_and_nothing_names_anybody() {
         }
     }
     assert!(looked_at > 100, "only {looked_at} pages");
+    let expected = ["application/json", "image/svg+xml", "text/csv", "text/html"];
+    assert!(expected.iter().all(|form| forms.contains(*form)), "only {forms:?}");
 
     // The API and the command line carry whole events: changes, reviews and pushes have people in them.
     for query in ["type:change.*", "type:commit.pushed", "type:pipelinerun.*", "type:ticket.*", "type:com.github.*"] {
