@@ -121,6 +121,7 @@ impl Running {
             }
             interpreted = self.streams.checkpoint(ingest::normalizer::READER).await?;
         }
+        tracing::debug!("everything stored is interpreted");
         let events = *self.streams.event_head().borrow();
         tokio::select! {
             caught_up = self.ledger.wait_for(events) => Ok(caught_up?),

@@ -18,6 +18,11 @@ mod progress;
 mod signals;
 mod telemetry;
 
+/// Rows are allocated by the threads of the database and freed by those of the program; the system's allocator makes them
+/// wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     commands::run(cli).into()

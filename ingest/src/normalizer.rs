@@ -9,7 +9,7 @@ use bus::event::Event;
 use bus::ids::{DeliveryOffset, ReaderName};
 use bus::stop::stopped;
 use bus::streams::{Reading, StreamError, Streams};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::sender::stamp;
 use crate::source::sender_of;
@@ -20,6 +20,9 @@ pub const READER: ReaderName = ReaderName("normalize");
 /// So many deliveries are interpreted and recorded at once: enough to spread the cost of a commit, few enough that
 /// a live subscriber does not wait for them.
 const BATCH_DELIVERIES_MAX: usize = 1_024;
+
+/// Batches that are interpreted before they are recorded: one, so that neither side waits for the other.
+const BATCHES_AHEAD: usize = 1;
 
 /// What a delivery means. A pure function of the delivery.
 ///
@@ -40,8 +43,28 @@ pub fn normalize(delivery: &Delivery) -> Result<Vec<Event>, String> {
 /// # Errors
 /// If the streams fail.
 pub async fn run(streams: Streams, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
+    let position = DeliveryOffset(streams.checkpoint(READER).await?);
+    let (ahead, mut read) = mpsc::channel(BATCHES_AHEAD);
+    let reading = tokio::spawn(read_ahead(streams.clone(), position, ahead, stop.clone()));
+    while let Some(readings) = read.recv().await {
+        streams.record(READER, readings).await?;
+        if *stop.borrow_and_update() {
+            break;
+        }
+    }
+    drop(read);
+    reading.await.map_err(|_| StreamError::Stopped)?
+}
+
+/// Interprets the next deliveries while the last ones are recorded. Whatever is read and not recorded is read again at
+/// the next start.
+async fn read_ahead(
+    streams: Streams,
+    mut position: DeliveryOffset,
+    ahead: mpsc::Sender<Vec<Reading>>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), StreamError> {
     let mut head = streams.delivery_head();
-    let mut position = DeliveryOffset(streams.checkpoint(READER).await?);
     loop {
         // Mark the head as seen before reading, so that a delivery arriving meanwhile is not slept over.
         head.borrow_and_update();
@@ -49,8 +72,7 @@ pub async fn run(streams: Streams, mut stop: watch::Receiver<bool>) -> Result<()
         if let Some(last) = deliveries.last() {
             position = last.offset;
             let readings = read_all(deliveries).await?;
-            streams.record(READER, readings).await?;
-            if *stop.borrow() {
+            if ahead.send(readings).await.is_err() {
                 return Ok(());
             }
             continue;

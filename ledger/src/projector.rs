@@ -10,9 +10,9 @@ use std::time::Duration;
 use bus::event::{Event, Recorded};
 use bus::ids::EventOffset;
 use bus::stop::stopped;
-use bus::streams::Streams;
+use bus::streams::{StreamError, Streams};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 
 use crate::catalog::Catalog;
@@ -141,6 +141,8 @@ pub(crate) struct Projector {
     orders: mpsc::Receiver<Order>,
     view: watch::Sender<Arc<View>>,
     caught_up: watch::Sender<EventOffset>,
+    /// The next events, read while the last ones are folded, and the offset after which they stand.
+    ahead: Option<(EventOffset, JoinHandle<Result<Vec<Recorded>, StreamError>>)>,
     /// When the next view may be made under load.
     next_view_at: Instant,
 }
@@ -170,7 +172,7 @@ impl Projector {
         let (caught_up, offsets) = watch::channel(live.position.checkpoint);
         let directory = directory.to_owned();
         let next_view_at = Instant::now();
-        let projector = Self { streams, directory, kit, live, orders, view, caught_up, next_view_at };
+        let projector = Self { streams, directory, kit, live, orders, view, caught_up, ahead: None, next_view_at };
         Ok((projector, views, offsets))
     }
 
@@ -187,7 +189,7 @@ impl Projector {
             }
             // Before reading: an event recorded meanwhile must wake the wait below.
             head.borrow_and_update();
-            let events = self.streams.events(self.live.position.checkpoint, EVENTS_PER_BATCH).await?;
+            let events = self.next_events().await?;
             if events.is_empty() {
                 self.publish_if_behind().await?;
                 tokio::select! {
@@ -199,6 +201,21 @@ impl Projector {
                 self.take(events, &stop).await?;
             }
         }
+    }
+
+    /// The events after the checkpoint. While there are many, the ones after them are read meanwhile.
+    async fn next_events(&mut self) -> Result<Vec<Recorded>, LedgerError> {
+        let after = self.live.position.checkpoint;
+        let events = match self.ahead.take().filter(|(position, _)| *position == after) {
+            Some((_, reading)) => reading.await.map_err(|_| LedgerError::Projector("stopped"))??,
+            None => self.streams.events(after, EVENTS_PER_BATCH).await?,
+        };
+        if let Some(last) = events.last().filter(|_| events.len() == EVENTS_PER_BATCH) {
+            let (streams, position) = (self.streams.clone(), last.offset);
+            let reading = tokio::spawn(async move { streams.events(position, EVENTS_PER_BATCH).await });
+            self.ahead = Some((position, reading));
+        }
+        Ok(events)
     }
 
     async fn take(&mut self, events: Vec<Recorded>, stop: &watch::Receiver<bool>) -> Result<(), LedgerError> {

@@ -42,6 +42,7 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
     let pinned = crate::config::pinned_now()?;
     let options = Options { seed: args.seed, now: pinned.unwrap_or_else(app::now), scale: args.scale };
     fill(&running.streams, options).await?;
+    tracing::info!(duration_ms = started.elapsed().as_millis(), "the year is stored");
     running.caught_up().await?;
     tracing::info!(duration_ms = started.elapsed().as_millis(), "the demo is ready");
     let url = running.url.clone();

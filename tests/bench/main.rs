@@ -11,6 +11,11 @@ mod replay;
 /// What a figure's function prints.
 type Figures = Vec<(String, String)>;
 
+/// Rows are allocated by the threads of the database and freed by those of the program; the system's allocator makes them
+/// wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -30,7 +30,12 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 }
 
 fn sources() -> Vec<PathBuf> {
-    CRATES.iter().map(|name| format!("{name}/src")).chain(["src".to_owned()]).flat_map(|dir| files(&dir, "rs")).collect()
+    CRATES
+        .iter()
+        .map(|name| format!("{name}/src"))
+        .chain(["src".to_owned()])
+        .flat_map(|dir| files(&dir, "rs"))
+        .collect()
 }
 
 /// Lines of code before the tests, numbered from 1, without comments.
@@ -109,7 +114,8 @@ fn sql_stands_only_in_engine_files() {
         let statement = line.trim_start().trim_start_matches("r#").trim_start_matches('"').to_lowercase();
         let quoted = line.to_lowercase();
         starts.iter().any(|start| {
-            (statement.starts_with(start) && (statement.contains(" from ") || statement.contains(" set ") || statement.contains(" into ")))
+            (statement.starts_with(start)
+                && (statement.contains(" from ") || statement.contains(" set ") || statement.contains(" into ")))
                 || quoted.contains(&format!("query(\"{start}"))
         })
     });
@@ -123,7 +129,8 @@ fn nothing_updates_or_deletes_a_delivery_or_an_event() {
     let found = offenders(&engines, |line| {
         let line = line.to_lowercase();
         tables.iter().any(|table| {
-            line.contains(&format!("update {table} ")) || line.contains(&format!("delete from {table}"))
+            line.contains(&format!("update {table} "))
+                || line.contains(&format!("delete from {table}"))
                 || line.contains(&format!("replace into {table}"))
         })
     });
@@ -134,7 +141,9 @@ fn nothing_updates_or_deletes_a_delivery_or_an_event() {
 fn only_the_program_reads_the_environment_and_hears_signals() {
     let libraries: Vec<_> = sources().into_iter().filter(|file| !file.starts_with("src")).collect();
     let found = offenders(&libraries, |line| {
-        ["env::var", "env::vars", "tokio::signal", "tracing_subscriber", "ctrl_c"].iter().any(|word| line.contains(word))
+        ["env::var", "env::vars", "tokio::signal", "tracing_subscriber", "ctrl_c"]
+            .iter()
+            .any(|word| line.contains(word))
     });
     assert!(found.is_empty(), "only src/ may do this:\n{}", found.join("\n"));
 }
@@ -149,19 +158,24 @@ fn interpretation_and_metrics_ask_no_clock() {
                 .any(|folder| file.starts_with(folder))
         })
         .collect();
-    let found = offenders(&pure, |line| ["Utc::now", "SystemTime::now", "Instant::now", "rand::"].iter().any(|w| line.contains(w)));
+    let found = offenders(&pure, |line| {
+        ["Utc::now", "SystemTime::now", "Instant::now", "rand::"].iter().any(|w| line.contains(w))
+    });
     assert!(found.is_empty(), "time and chance are handed in:\n{}", found.join("\n"));
 }
 
 #[test]
 fn no_person_fits_into_ledger_or_a_metrics_page() {
     let mut places: Vec<_> = sources().into_iter().filter(|file| file.starts_with("ledger/src")).collect();
-    places.extend(sources().into_iter().filter(|file| file.starts_with("web/src/pages") || file.starts_with("web/src/charts")));
+    places.extend(
+        sources().into_iter().filter(|file| file.starts_with("web/src/pages") || file.starts_with("web/src/charts")),
+    );
     let field = |line: &str| {
         let line = line.trim().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
         let Some((name, kind)) = line.split_once(": ") else { return false };
         let about_people = ["login", "email", "e_mail", "avatar", "handle", "user_name", "author_name", "full_name"];
-        let holds_text = kind.starts_with("String") || kind.starts_with("Option<String>") || kind.starts_with("Vec<String>");
+        let holds_text =
+            kind.starts_with("String") || kind.starts_with("Option<String>") || kind.starts_with("Vec<String>");
         holds_text && (about_people.iter().any(|word| name.contains(word)) || name == "author" || name == "reviewer")
     };
     let found = offenders(&places, field);
@@ -170,9 +184,12 @@ fn no_person_fits_into_ledger_or_a_metrics_page() {
         ["avatar", ".login", ".email", ".author", ".handle"].iter().any(|word| line.to_lowercase().contains(word))
     });
     assert!(templates.is_empty(), "a template that could show a person:\n{}", templates.join("\n"));
-    let columns: Vec<_> = files("migrations", "sql").into_iter().filter(|file| file.to_string_lossy().contains("ledger")).collect();
+    let columns: Vec<_> =
+        files("migrations", "sql").into_iter().filter(|file| file.to_string_lossy().contains("ledger")).collect();
     let columns = offenders(&columns, |line| {
-        ["login", "email", "avatar", "author ", "handle", "reviewer "].iter().any(|word| line.to_lowercase().contains(word))
+        ["login", "email", "avatar", "author ", "handle", "reviewer "]
+            .iter()
+            .any(|word| line.to_lowercase().contains(word))
     });
     assert!(columns.is_empty(), "a column that could hold a person:\n{}", columns.join("\n"));
 }

@@ -51,7 +51,8 @@ async fn same_origin(request: Request, next: Next) -> Response {
     let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let foreign = site.is_some_and(|site| site != "same-origin" && site != "none");
     if request.method() != Method::GET && foreign {
-        return ApiError::new(StatusCode::FORBIDDEN, "requests from pages of other sites are not taken").into_response();
+        return ApiError::new(StatusCode::FORBIDDEN, "requests from pages of other sites are not taken")
+            .into_response();
     }
     next.run(request).await
 }
@@ -112,7 +113,9 @@ impl From<AskError> for ApiError {
             AskError::Computation(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let remedy = match &error {
-            AskError::NoScope { kind, .. } => Some(format!("GET /api/v1/{kind}s lists them")).filter(|_| *kind != "repository"),
+            AskError::NoScope { kind, .. } => {
+                Some(format!("GET /api/v1/{kind}s lists them")).filter(|_| *kind != "repository")
+            }
             AskError::NoMetric(_) | AskError::NoBucket(_) | AskError::Withheld(_) | AskError::Computation(_) => None,
         };
         Self { remedy, ..Self::new(status, error.to_string()) }

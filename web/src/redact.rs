@@ -21,9 +21,28 @@ const HARMLESS: [&str; 5] = ["type", "bot", "site_admin", "user_view_type", "sta
 
 /// Keys under which a person stands, as an object or as a mere name.
 const ROLES: [&str; 22] = [
-    "actor", "approver", "assignee", "assignees", "author", "committer", "creator", "handle", "merged_by", "owner_email",
-    "pusher", "requested_reviewer", "requested_reviewers", "responder", "reviewer", "sender", "triggering_actor",
-    "updatedBy", "updated_by", "uploader", "user", "username",
+    "actor",
+    "approver",
+    "assignee",
+    "assignees",
+    "author",
+    "committer",
+    "creator",
+    "handle",
+    "merged_by",
+    "owner_email",
+    "pusher",
+    "requested_reviewer",
+    "requested_reviewers",
+    "responder",
+    "reviewer",
+    "sender",
+    "triggering_actor",
+    "updatedBy",
+    "updated_by",
+    "uploader",
+    "user",
+    "username",
 ];
 
 /// A document without people, and how many places were masked.
@@ -58,7 +77,10 @@ fn is_account(fields: &Map<String, Value>, key: Option<&str>) -> bool {
     let is_organisation = fields.get("type").and_then(Value::as_str) == Some("Organization");
     let has = |name: &str| fields.get(name).is_some_and(Value::is_string);
     let by_role = key.is_some_and(|key| ROLES.contains(&key));
-    !is_organisation && (has("login") || (has("handle") && fields.len() <= 2) || (by_role && (has("name") || has("email") || has("username"))))
+    !is_organisation
+        && (has("login")
+            || (has("handle") && fields.len() <= 2)
+            || (by_role && (has("name") || has("email") || has("username"))))
 }
 
 /// An account whose mail nobody reads is a tool's own, which signs what it merges with the name that also stands in its
@@ -119,7 +141,8 @@ struct Mask {
 
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[A-Za-z0-9._%+\[\]-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(:)?").ok());
-static MENTION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(^|[\s(>,;])@[A-Za-z0-9][A-Za-z0-9-]*(/)?").ok());
+static MENTION: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(^|[\s(>,;])@[A-Za-z0-9][A-Za-z0-9-]*(/)?").ok());
 static TRAILER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?im)^([a-z]+(?:-[a-z]+)*-by:|author:)[^\n]*").ok());
 
@@ -167,7 +190,9 @@ impl Mask {
         // `git@host:path` is an address of a repository.
         replace(ADDRESS.as_ref(), &|found| found.get(1).is_none().then(|| MARK.to_owned()));
         // `@scope/package` is a package.
-        replace(MENTION.as_ref(), &|found| found.get(2).is_none().then(|| format!("{}{MARK}", found.get(1).map_or("", |c| c.as_str()))));
+        replace(MENTION.as_ref(), &|found| {
+            found.get(2).is_none().then(|| format!("{}{MARK}", found.get(1).map_or("", |c| c.as_str())))
+        });
         replace(self.names.as_ref(), &|_| Some(MARK.to_owned()));
         self.count += count;
         masked
@@ -207,13 +232,15 @@ mod tests {
 
     #[test]
     fn events_of_the_bus_are_masked_too() {
-        let event = json!({"data": {"customData": {"author": {"handle": "ada-17", "bot": false}, "title": "by ada-17"}}});
+        let event =
+            json!({"data": {"customData": {"author": {"handle": "ada-17", "bot": false}, "title": "by ada-17"}}});
         assert!(!json(&event).value.to_string().contains("ada"));
     }
 
     #[test]
     fn neither_the_type_of_an_event_nor_the_address_of_its_tool_is_a_person() {
-        let merged = json!({"committer": {"name": "Forge", "email": "noreply@forge.example"}, "author": {"login": "push"}});
+        let merged =
+            json!({"committer": {"name": "Forge", "email": "noreply@forge.example"}, "author": {"login": "push"}});
         let event = json!({"type": "com.forge.push", "source": "https://forge.example/acme/shop", "data": merged});
         let shown = json(&event).value;
         assert_eq!((&shown["type"], &shown["source"]), (&event["type"], &event["source"]));
@@ -222,6 +249,9 @@ mod tests {
 
     #[test]
     fn an_address_of_a_repository_is_no_person() {
-        assert_eq!(text("git@forge.example:acme/shop and jo@acme.example").0, format!("git@forge.example:acme/shop and {MARK}"));
+        assert_eq!(
+            text("git@forge.example:acme/shop and jo@acme.example").0,
+            format!("git@forge.example:acme/shop and {MARK}")
+        );
     }
 }

@@ -45,7 +45,8 @@ fn metric_pages(site: Site) -> Router {
         .route("/healthz", get(|| async { ([("devhose-version", env!("CARGO_PKG_VERSION"))], "ok\n") }));
     for page in pages::PAGES {
         for path in paths(page) {
-            router = router.route(&path, get(move |state, uri, headers, params| serve(page, state, uri, headers, params)));
+            router =
+                router.route(&path, get(move |state, uri, headers, params| serve(page, state, uri, headers, params)));
         }
     }
     router.with_state(site)
@@ -53,10 +54,7 @@ fn metric_pages(site: Site) -> Router {
 
 /// What every answer has in common.
 fn finished(router: Router) -> Router {
-    router
-        .fallback(not_found)
-        .layer(axum::middleware::map_response(guarded))
-        .layer(CompressionLayer::new())
+    router.fallback(not_found).layer(axum::middleware::map_response(guarded)).layer(CompressionLayer::new())
 }
 
 /// The path of a page and its forms. Where the path ends in a name, the suffix is part of what the name matches.
@@ -134,7 +132,9 @@ pub(crate) fn failed(error: &PageError, uri: &Uri, theme: Theme) -> Response {
         data_through: None,
     };
     match askama::Template::render(&error.page(layout)) {
-        Ok(body) => (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], body).into_response(),
+        Ok(body) => {
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], body).into_response()
+        }
         Err(_) => (status, error.to_string()).into_response(),
     }
 }

@@ -48,8 +48,11 @@ pub(crate) fn of(event: &Event) -> String {
         Data::Release(release) => format!("{} {} was released", release.repository, release.tag),
         Data::PipelineRun(run) => ran("Pipeline", run.pipeline.as_deref(), run.repository.as_deref(), &event.kind)
             .ended(run.outcome, run.started_at, run.finished_at),
-        Data::TaskRun(task) => ran("Task", task.task.as_deref(), task.repository.as_deref(), &event.kind)
-            .ended(task.outcome, task.started_at, task.finished_at),
+        Data::TaskRun(task) => ran("Task", task.task.as_deref(), task.repository.as_deref(), &event.kind).ended(
+            task.outcome,
+            task.started_at,
+            task.finished_at,
+        ),
         Data::Deployment(deployment) => deployed(&event.kind, deployment),
         Data::Environment(environment) => {
             format!("Environment {} was {}", environment.name.as_deref().unwrap_or(&environment.id), past(&event.kind))
@@ -133,7 +136,9 @@ impl Ran {
 
 fn took(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String {
     let seconds = from.zip(to).map(|(from, to)| (to - from).num_seconds()).filter(|seconds| *seconds >= 0);
-    seconds.map(|seconds| format!(" in {}", format::duration(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX))))).unwrap_or_default()
+    seconds
+        .map(|seconds| format!(" in {}", format::duration(f64::from(i32::try_from(seconds).unwrap_or(i32::MAX)))))
+        .unwrap_or_default()
 }
 
 /// The predicate of a kind: `merged`.

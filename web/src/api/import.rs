@@ -34,8 +34,9 @@ pub(super) async fn store(
     let source = local_source(&source)?;
     let mut deliveries = Vec::new();
     for (number, line) in (1..).zip(batch.lines()) {
-        let line: Line = serde_json::from_str(line)
-            .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, format!("line {number} is not a delivery: {error}")))?;
+        let line: Line = serde_json::from_str(line).map_err(|error| {
+            ApiError::new(StatusCode::BAD_REQUEST, format!("line {number} is not a delivery: {error}"))
+        })?;
         deliveries.push(NewDelivery {
             source: source.clone(),
             delivery_id: line.id,

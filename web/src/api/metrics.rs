@@ -64,9 +64,7 @@ pub(super) async fn services(State(app): State<App>) -> Response {
 }
 
 /// Computing may take longer than a turn of the runtime should.
-async fn computed(
-    work: impl FnOnce() -> Result<Response, ApiError> + Send + 'static,
-) -> Result<Response, ApiError> {
+async fn computed(work: impl FnOnce() -> Result<Response, ApiError> + Send + 'static) -> Result<Response, ApiError> {
     let cut = |_| ApiError::new(http::StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed");
     tokio::task::spawn_blocking(work).await.map_err(cut)?
 }

@@ -117,9 +117,10 @@ async fn start(app: &App, from: &str) -> Result<EventOffset, ApiError> {
                     .remedy("latest, earliest, an offset, a duration such as 2h, a date, or an instant in RFC 3339")
             };
             let query = Query::parse(&format!("since:{time}"), now).map_err(|_| wrong())?;
-            let moment = query.terms().iter().find_map(|term| {
-                if let Condition::Since(moment) = &term.condition { Some(moment.at()) } else { None }
-            });
+            let moment = query
+                .terms()
+                .iter()
+                .find_map(|term| if let Condition::Since(moment) = &term.condition { Some(moment.at()) } else { None });
             before(&app.streams, moment.ok_or_else(wrong)?, head).await
         }
     }

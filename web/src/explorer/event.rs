@@ -78,7 +78,8 @@ pub(super) async fn page(
     let delivery = app.streams.delivery(recorded.origin.delivery).await?.ok_or_else(unknown)?;
     let siblings = app.streams.events_of(recorded.origin.delivery).await?;
     let siblings = siblings.iter().filter(|event| event.event.id != parsed).map(|event| Row::of(event, zone)).collect();
-    let minute = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S%.3f").to_string();
+    let minute =
+        |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S%.3f").to_string();
     let counted_in = view.counted_in(parsed).into_iter().map(|counted| Counted {
         title: counted.title,
         address: match &counted.service {
@@ -115,7 +116,8 @@ fn received(delivery: &Delivery, at: String) -> Received {
     let content = &delivery.content;
     let text = String::from_utf8_lossy(&content.body);
     // A form holds its JSON in one field; read as a person would, that field is the body.
-    let form = content.content_type.as_deref().is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let form =
+        content.content_type.as_deref().is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let payload = if form {
         form_urlencoded::parse(&content.body).find(|(name, _)| name == "payload").map(|(_, value)| value.into_owned())
     } else {

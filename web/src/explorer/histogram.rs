@@ -46,9 +46,20 @@ pub(crate) struct DrawnBar {
 }
 
 /// Counts and draws the events of a query; none if there is nothing to draw.
-pub(crate) async fn of(streams: &Streams, query: &Query, now: DateTime<Utc>, zone: Tz) -> Result<Option<Histogram>, ApiError> {
-    let since = query.terms().iter().find_map(|term| if let Condition::Since(at) = &term.condition { Some(at.at()) } else { None });
-    let before = query.terms().iter().find_map(|term| if let Condition::Before(at) = &term.condition { Some(at.at()) } else { None });
+pub(crate) async fn of(
+    streams: &Streams,
+    query: &Query,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<Option<Histogram>, ApiError> {
+    let since = query
+        .terms()
+        .iter()
+        .find_map(|term| if let Condition::Since(at) = &term.condition { Some(at.at()) } else { None });
+    let before = query
+        .terms()
+        .iter()
+        .find_map(|term| if let Condition::Before(at) = &term.condition { Some(at.at()) } else { None });
     let to = before.unwrap_or(now);
     let from = since.unwrap_or(to - TimeDelta::days(DAYS_DEFAULT));
     if to <= from {
@@ -73,7 +84,8 @@ pub(crate) async fn of(streams: &Streams, query: &Query, now: DateTime<Utc>, zon
         let ok_height = ok_height.min(HEIGHT - failed_height.min(HEIGHT));
         let stamp = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let time = bar.from.with_timezone(&zone).format("%-d %b %Y %H:%M").to_string();
-        let narrowed = [kept.clone(), vec![format!("since:{}", stamp(bar.from)), format!("before:{}", stamp(end))]].concat();
+        let narrowed =
+            [kept.clone(), vec![format!("since:{}", stamp(bar.from)), format!("before:{}", stamp(end))]].concat();
         DrawnBar {
             x: index * step,
             width: step - 2,
@@ -95,7 +107,11 @@ pub(crate) async fn of(streams: &Streams, query: &Query, now: DateTime<Utc>, zon
         width: WIDTH,
         height: HEIGHT,
         bars: drawn.collect(),
-        summary: format!("{total} events between {} and {}, {failed} of them failed; at most {highest} in one bar", minute(from), minute(to)),
+        summary: format!(
+            "{total} events between {} and {}, {failed} of them failed; at most {highest} in one bar",
+            minute(from),
+            minute(to)
+        ),
         from: minute(from),
         to: minute(to),
     }))

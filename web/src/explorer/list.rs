@@ -134,7 +134,8 @@ async fn nothing(app: &App, query: &Query) -> Result<Nothing, Failed> {
 /// The events behind a figure: exactly one row for each that it counts.
 async fn evidence(app: &App, layout: Layout, uri: &Uri, metric: &str) -> Result<Response, Failed> {
     let view = (app.site.ledger)();
-    let asked = Asked::parse("/events", uri.query(), view.calendar(), (app.site.clock)()).map_err(PageError::BadValue)?;
+    let asked =
+        Asked::parse("/events", uri.query(), view.calendar(), (app.site.clock)()).map_err(PageError::BadValue)?;
     let (bucket, group) = (parameter(uri.query(), "bucket"), parameter(uri.query(), "group"));
     let all = view.evidence(metric, &asked.ask, bucket.as_deref(), group.as_deref()).map_err(PageError::Ask)?;
     let definition = view.definitions().into_iter().find(|definition| definition.name == metric);

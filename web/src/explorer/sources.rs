@@ -124,5 +124,9 @@ fn sentence(sources: &[Standing], quarantined: usize) -> String {
         let many = if quarantined > ROWS_MAX { format!("more than {ROWS_MAX}") } else { quarantined.to_string() };
         parts.push(format!("{many} deliveries in quarantine"));
     }
-    if parts.is_empty() { format!("All {} sources are current.", sources.len()) } else { format!("{}.", parts.join("; ")) }
+    if parts.is_empty() {
+        format!("All {} sources are current.", sources.len())
+    } else {
+        format!("{}.", parts.join("; "))
+    }
 }
