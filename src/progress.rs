@@ -73,7 +73,7 @@ impl Meter {
     fn line(&self, as_json: bool, done: u64, total: u64) {
         let seconds = self.started.elapsed().as_secs_f64();
         let rate = per_second(done, seconds);
-        let left = if rate > 0 { total.saturating_sub(done) / rate } else { 0 };
+        let left = total.saturating_sub(done).checked_div(rate).unwrap_or(0);
         let text = if as_json {
             json!({"progress": self.what, "done": done, "total": total, "per_second": rate, "seconds_left": left})
                 .to_string()

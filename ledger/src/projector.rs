@@ -142,10 +142,13 @@ pub(crate) struct Projector {
     view: watch::Sender<Arc<View>>,
     caught_up: watch::Sender<EventOffset>,
     /// The next events, read while the last ones are folded, and the offset after which they stand.
-    ahead: Option<(EventOffset, JoinHandle<Result<Vec<Recorded>, StreamError>>)>,
+    ahead: Option<(EventOffset, Reading)>,
     /// When the next view may be made under load.
     next_view_at: Instant,
 }
+
+/// Events on their way from the log.
+type Reading = JoinHandle<Result<Vec<Recorded>, StreamError>>;
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -114,7 +114,7 @@ fn greet(context: &Context, url: &str) {
     let port = url.rsplit(':').next().unwrap_or("7070");
     let server = if port == "7070" { String::new() } else { format!(" --server {url}") };
     // The address is what the command is for, so it is data.
-    drop(context.output.line(&format!("{url}")));
+    drop(context.output.line(url));
     context.output.tell(&format!(
         "An invented organisation, dated up to now. In another terminal, try:\n  \
          devhose metrics get successful-deployments --range 12w{server}\n  \

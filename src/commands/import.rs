@@ -32,7 +32,8 @@ pub(super) async fn run(Import::Git(args): Import, context: Context) -> Ended {
         Some(name) => name.clone(),
         None => directory_name(&args.path)?,
     };
-    let mut options = Options::new(&name, args.tag_pattern.as_deref(), crate::app::now()).map_err(usage)?;
+    let mut options =
+        Options::new(&name, args.tag_pattern.as_deref(), crate::app::now()).map_err(|error| usage(&error))?;
     options.branch.clone_from(&args.branch);
     let mut stop = crate::signals::stop_requested();
     let server = Arc::new(Server::find(&context).await?);
@@ -214,8 +215,8 @@ fn directory_name(path: &Path) -> Result<String, Failure> {
     Ok(clean)
 }
 
-fn usage(error: git::GitError) -> Failure {
-    Failure::new(Exit::Usage, error_text(&error))
+fn usage(error: &git::GitError) -> Failure {
+    Failure::new(Exit::Usage, error_text(error))
 }
 
 /// The error with its causes, each once.

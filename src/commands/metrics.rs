@@ -45,10 +45,8 @@ async fn report(server: &Server, ask: &Ask) -> Result<Value, Failure> {
         Ok(report) => return Ok(report),
         Err(failure) => failure,
     };
-    Err(match failure.exit {
-        Exit::NotFound if failure.remedy.is_none() => failure.remedy("devhose metrics list"),
-        _ => failure,
-    })
+    let unexplained = failure.exit == Exit::NotFound && failure.remedy.is_none();
+    Err(if unexplained { failure.remedy("devhose metrics list") } else { failure })
 }
 
 async fn get(server: &Server, context: &Context, ask: &Ask) -> Ended {
@@ -76,14 +74,14 @@ async fn explain(server: &Server, context: &Context, ask: &Ask) -> Ended {
         "{} ({}), definition version {}",
         text(&definition, "title"),
         text(&definition, "unit"),
-        definition["version"]
+        number(&definition, "version")
     ))?;
     line(text(&definition, "text"))?;
     if let Some(total) = report.get("total") {
-        line(format!("complete buckets: {}, n {}", figure(total), total["n"]))?;
+        line(format!("complete buckets: {}, n {}", figure(total), number(total, "n")))?;
     }
     for left_out in report.get("left_out").and_then(Value::as_array).into_iter().flatten() {
-        line(format!("left out: {} {}", left_out["count"], text(left_out, "reason")))?;
+        line(format!("left out: {} {}", number(left_out, "count"), text(left_out, "reason")))?;
     }
     line(format!("data through {}", text(&report, "data_through")))?;
     Ok(Exit::Ok)
@@ -112,6 +110,10 @@ fn figure(point: &Value) -> String {
     let figure = point.get("figure").unwrap_or(point);
     let number = |name: &str| figure.get(name).filter(|value| value.is_number()).map(ToString::to_string);
     number("value").or_else(|| number("p50")).unwrap_or_else(|| text(figure, "state"))
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn text(value: &Value, name: &str) -> String {

@@ -53,7 +53,8 @@ pub(super) async fn run(args: Send, context: Context) -> Ended {
     let ended = match answer {
         Ok(receipt) => {
             let id = receipt.get("id").and_then(serde_json::Value::as_str).unwrap_or_default();
-            let row = vec![id.to_owned(), receipt["offset"].to_string(), receipt["duplicate"].to_string()];
+            let told = |name: &str| receipt.get(name).map(ToString::to_string).unwrap_or_default();
+            let row = vec![id.to_owned(), told("offset"), told("duplicate")];
             context.output.table(&["id", "offset", "duplicate"], &[row], receipt.clone())?;
             Ok(Exit::Ok)
         }

@@ -115,7 +115,7 @@ async fn client(
     while Instant::now() < until {
         let id = ids.fetch_add(1, Ordering::Relaxed);
         let mut request = format!(
-            "POST /hooks/github/bench HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: pull_request\r\n\
+            "POST /hooks/github/bench HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: push\r\n\
              x-github-delivery: 00000000-0000-0000-0000-{id:012}\r\nx-hub-signature-256: {signature}\r\ncontent-length: {}\r\n\r\n",
             body.len()
         )
@@ -147,36 +147,32 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
     }
 }
 
-/// A pull request as the forge sends it, filled up to 9 kB by its description.
+/// A push as the forge sends it, with as many commits as make about 9 kB.
 pub(super) fn body() -> Vec<u8> {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
-    let mut input = sample::PullRequest {
-        repository: sample::Repository {
-            owner: "acme".to_owned(),
-            name: "shop".to_owned(),
-            default_branch: "main".to_owned(),
-        },
-        number: 4711,
-        action: sample::PullRequestAction::Opened,
-        title: "Charge in the customer's currency".to_owned(),
-        body: None,
+    let commit = |number: usize| sample::Commit {
+        sha: format!("{number:040x}"),
+        message: "Charge in the currency of the delivery address".to_owned(),
         author: "dev-ada-17".to_owned(),
-        draft: false,
-        base_branch: "main".to_owned(),
-        base_sha: "1".repeat(40),
-        head_branch: "currency".to_owned(),
-        head_sha: "2".repeat(40),
-        labels: Vec::new(),
-        commits: 3,
-        additions: 120,
-        deletions: 44,
-        changed_files: 7,
-        opened_at: at,
         at,
-        sender: "dev-ada-17".to_owned(),
+        paths: vec!["src/prices/currency.rs".to_owned(), "src/prices/rates.rs".to_owned()],
     };
-    let bare = sample::pull_request(&input).body.to_string().len();
-    let filler = "Prices are shown in the currency of the delivery address; rates are read once an hour. ";
-    input.body = Some(filler.repeat(9_000_usize.saturating_sub(bare) / filler.len() + 1));
-    sample::pull_request(&input).body.to_string().into_bytes()
+    let printed = |commits: usize| {
+        let input = sample::Push {
+            repository: sample::Repository {
+                owner: "acme".to_owned(),
+                name: "shop".to_owned(),
+                default_branch: "main".to_owned(),
+            },
+            branch: "currency".to_owned(),
+            before: Some("1".repeat(40)),
+            after: Some("2".repeat(40)),
+            commits: (1..=commits).map(commit).collect(),
+            pusher: "dev-ada-17".to_owned(),
+            forced: false,
+            at,
+        };
+        sample::push(&input).body.to_string().into_bytes()
+    };
+    (1..).map(printed).find(|body| body.len() >= 9_000).unwrap()
 }

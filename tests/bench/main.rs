@@ -1,6 +1,15 @@
 //! Figures, one line each: `cargo bench --bench figures [NAME…]`. Times differ from machine to machine, so each that
 //! can be is set beside a limit of the same run. Nothing here fails on a slow machine.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark stops at the first surprise, and prints its figures"
+)]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

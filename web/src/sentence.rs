@@ -53,23 +53,12 @@ pub(crate) fn of(event: &Event) -> String {
             task.started_at,
             task.finished_at,
         ),
-        Data::Deployment(deployment) => deployed(&event.kind, deployment),
-        Data::Environment(environment) => {
-            format!("Environment {} was {}", environment.name.as_deref().unwrap_or(&environment.id), past(&event.kind))
-        }
-        Data::Incident(incident) => {
-            let what = place(incident.service.as_deref(), incident.environment.as_deref());
-            format!("Incident {} of {what} was {}", incident.id, past(&event.kind))
-        }
-        Data::Vulnerability(found) => {
-            let severity = found.severity.as_deref().map(|severity| format!(" ({severity})")).unwrap_or_default();
-            format!("Vulnerability {}{severity} was {}", found.id, past(&event.kind))
-        }
-        Data::Pod(pod) => {
-            let reason = pod.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            format!("Pod {} was {}{reason}", pod.pod.as_deref().unwrap_or(&pod.id), past(&event.kind))
-        }
-        Data::Node(node) => format!("Node {} is under pressure", node.node.as_deref().unwrap_or(&node.id)),
+        Data::Deployment(_)
+        | Data::Environment(_)
+        | Data::Incident(_)
+        | Data::Vulnerability(_)
+        | Data::Pod(_)
+        | Data::Node(_) => in_operation(event).unwrap_or_else(|| event.subject.clone()),
         Data::Artifact(artifact) => format!("Artifact {} was {}", artifact.id, past(&event.kind)),
         Data::Build(build) => format!("Build {} was {}", build.id, past(&event.kind)),
         Data::Test(test) => {
@@ -91,6 +80,31 @@ pub(crate) fn of(event: &Event) -> String {
         }
         Data::AsReceived | Data::Other(_) => format!("{} of {}", event.kind, event.subject),
     }
+}
+
+/// What happens where services run; none for anything else.
+fn in_operation(event: &Event) -> Option<String> {
+    let did = past(&event.kind);
+    if let Data::Deployment(deployment) = &event.data {
+        return Some(deployed(&event.kind, deployment));
+    }
+    if let Data::Environment(environment) = &event.data {
+        return Some(format!("Environment {} was {did}", environment.name.as_deref().unwrap_or(&environment.id)));
+    }
+    if let Data::Incident(incident) = &event.data {
+        let what = place(incident.service.as_deref(), incident.environment.as_deref());
+        return Some(format!("Incident {} of {what} was {did}", incident.id));
+    }
+    if let Data::Vulnerability(found) = &event.data {
+        let severity = found.severity.as_deref().map(|severity| format!(" ({severity})")).unwrap_or_default();
+        return Some(format!("Vulnerability {}{severity} was {did}", found.id));
+    }
+    if let Data::Pod(pod) = &event.data {
+        let reason = pod.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        return Some(format!("Pod {} was {did}{reason}", pod.pod.as_deref().unwrap_or(&pod.id)));
+    }
+    let Data::Node(node) = &event.data else { return None };
+    Some(format!("Node {} is under pressure", node.node.as_deref().unwrap_or(&node.id)))
 }
 
 fn deployed(kind: &Kind, deployment: &Deployment) -> String {

@@ -270,6 +270,7 @@ fn push() -> Push {
         forced: true,
         pusher: person("robot"),
         commits: vec![Commit {
+            distinct: Some(true),
             sha: text("c0ffee"),
             parents: Some(vec![text("decade")]),
             authored_at: at("2026-03-01T10:00:00Z"),
