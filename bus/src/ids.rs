@@ -218,7 +218,7 @@ mod tests {
         let source: SourceName = "github/acme".parse().unwrap();
         let delivery: DeliveryId = "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap();
         let id = EventId::derive(&source, &delivery, 0);
-        insta::assert_snapshot!(id, @"");
+        insta::assert_snapshot!(id, @"d5c9dd48-306d-5a84-aba5-f61bdba4312f");
         assert_ne!(id, EventId::derive(&source, &delivery, 1));
         assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
     }

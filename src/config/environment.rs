@@ -136,20 +136,34 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_told_with_file_line_and_the_right_ones() {
-        insta::assert_snapshot!(check("listen = '127.0.0.1:1'\n\n[rules]\npeople = 3\n", &[]), @"");
-        insta::assert_snapshot!(check("listen = 'here'\n", &[]), @"");
+        let wrong = check("listen = '127.0.0.1:1'\n\n[rules]\npeople = 3\n", &[]);
+        assert!(
+            wrong.starts_with("devhose.toml, line 4: unknown field `people`, expected one of `people_min`"),
+            "{wrong}"
+        );
+        insta::assert_snapshot!(check("listen = 'here'\n", &[]), @"devhose.toml, line 1: invalid socket address syntax");
     }
 
     #[test]
     fn the_environment_reaches_every_key() {
         let text = "[[source]]\nname = 'github/acme'\nsecret = 'in the file'\n";
-        let check = |variables: &[(&str, &str)]| check(text, variables);
-        insta::assert_snapshot!(check(&[("DEVHOSE_RULES__PEOPLE_MIN", "4")]), @"");
-        insta::assert_snapshot!(check(&[("DEVHOSE_SOURCE__GITHUB_ACME__SECRET", "12345")]), @"");
-        insta::assert_snapshot!(check(&[("DEVHOSE_SOURCE__0__SECRET", "text")]), @"");
-        insta::assert_snapshot!(check(&[("DEVHOSE_LISTEN", "127.0.0.1:9")]), @"");
-        insta::assert_snapshot!(check(&[("DEVHOSE_RULES__PEOPLE", "4")]), @"");
-        insta::assert_snapshot!(check(&[("DEVHOSE_SOURCE__OTHER__SECRET", "x")]), @"");
+        let variables = [
+            ("DEVHOSE_RULES__PEOPLE_MIN", "4"),
+            ("DEVHOSE_SOURCE__GITHUB_ACME__SECRET", "12345"),
+            ("DEVHOSE_SOURCE__0__SECRET", "text"),
+            ("DEVHOSE_LISTEN", "127.0.0.1:9"),
+            ("DEVHOSE_SOURCE__OTHER__SECRET", "x"),
+        ];
+        let lines: Vec<_> = variables.iter().map(|variable| check(text, &[*variable])).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        None Some(Some("in the file")) 4
+        None Some(Some("12345")) 5
+        None Some(Some("text")) 5
+        Some(127.0.0.1:9) Some(Some("in the file")) 5
+        environment variable DEVHOSE_SOURCE__OTHER__SECRET: source has no entry "other" in the file
+        "#);
+        let wrong = check(text, &[("DEVHOSE_RULES__PEOPLE", "4")]);
+        assert!(wrong.starts_with("environment variable DEVHOSE_RULES__PEOPLE: unknown field `people`"), "{wrong}");
     }
 
     #[test]

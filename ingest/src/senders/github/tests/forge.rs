@@ -192,6 +192,7 @@ fn a_direct_push_to_the_default_branch_is_a_merged_change() {
         {
           "authoredAt": "2018-06-15T20:01:51Z",
           "committedAt": "2018-06-15T20:01:51Z",
+          "distinct": true,
           "sha": "199eddf46df50de8d02e99bf1c5fdb4101338224"
         }
       ],
