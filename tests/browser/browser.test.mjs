@@ -1,6 +1,6 @@
 // Opens every page in Chromium: both widths, both schemes, with and without JavaScript.
 import assert from 'node:assert/strict';
-import { readFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, readFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,8 @@ before(async () => {
 });
 
 after(async () => {
+  // The picture of the README is one of these.
+  if (process.env.UPDATE_DOCS) copyFileSync(`${shots}north-star-1280-light.png`, fileURLToPath(new URL('../../docs/north-star.png', import.meta.url)));
   await browser?.close();
   await demo?.stop();
 });

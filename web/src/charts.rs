@@ -256,6 +256,16 @@ pub(crate) struct File<'a> {
 }
 
 impl Drawing {
+    /// The same with the texts of its marks above them, outside of the links: a link that shows other words than its
+    /// label says cannot be called by what is seen (WCAG 2.5.3).
+    fn with_words_in_front(mut self) -> Self {
+        for mark in &mut self.marks {
+            let is_text = |shape: &mut Shape| matches!(shape, Shape::Text(..));
+            self.front.extend(mark.shapes.extract_if(.., is_text));
+        }
+        self
+    }
+
     /// True if the stop of the Tab key within the chart is at this mark: the last one, which is the newest.
     fn is_tab_stop(&self, index: &usize) -> bool {
         index + 1 == self.marks.len()

@@ -49,7 +49,7 @@ pub(crate) fn draw(input: Groups<'_>, size: Size) -> Drawing {
         shapes.extend(quartiles(group, (slots.middle(index), slots.width), &scale));
         Mark { href: (input.href)(&group.label), label: label(&input, group), shapes }
     });
-    Drawing { size, height: scale.bottom + 58.0, marks: marks.collect(), back, front: Vec::new() }
+    Drawing { size, height: scale.bottom + 58.0, marks: marks.collect(), back, front: Vec::new() }.with_words_in_front()
 }
 
 fn drawn_values(group: &Group) -> Vec<f64> {

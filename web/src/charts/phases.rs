@@ -45,7 +45,7 @@ pub(crate) fn draw(input: Groups<'_>, size: Size) -> Drawing {
     let marks: Vec<Mark> = marks.collect();
     let height = marks.len().max(1) as f64 * ROW;
     let back = vec![Shape::Line(LEFT, 0.0, LEFT, height, Paint::Axis)];
-    Drawing { size, height, back, marks, front: Vec::new() }
+    Drawing { size, height, back, marks, front: Vec::new() }.with_words_in_front()
 }
 
 fn median(group: &Group) -> Option<f64> {
