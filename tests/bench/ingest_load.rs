@@ -18,7 +18,8 @@ use tokio::sync::watch;
 
 use super::{Figures, milliseconds, quantile};
 
-const CONNECTIONS: usize = 64;
+/// So many senders at once: a commit takes all that wait, so few senders would measure the disk alone.
+const CONNECTIONS: usize = 256;
 const SECONDS: u64 = 10;
 const SECRET: &str = "a secret of at least 24 bytes";
 
