@@ -1,6 +1,6 @@
 //! Reads every delivery anew and folds the facts anew, beside the live ones: dashboards keep answering.
 //!
-//! Three doors, one way of reading ([`reread`]): [`Ledger::rebuild`] does it, [`Ledger::plan`] says what it would
+//! Three doors, one way of reading (`reread`): [`Ledger::rebuild`] does it, [`Ledger::plan`] says what it would
 //! change, [`Ledger::verify`] says whether the live facts are what the deliveries give.
 
 use std::sync::Arc;

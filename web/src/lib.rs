@@ -1,7 +1,7 @@
 //! Pages, charts and exports of Devhose.
 //!
 //! Server-rendered: every page is complete without a script, all its state is in its address, and the same address with
-//! `.csv` or `.json` gives the same numbers. A page is one file under `pages/` and one line in [`pages`]; a chart is one
+//! `.csv` or `.json` gives the same numbers. A page is one file under `pages/` and one line in `pages`; a chart is one
 //! file under `charts/`. Nothing here computes a metric, reads a stream's storage, or can show a person.
 
 mod answers;
