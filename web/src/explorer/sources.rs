@@ -121,8 +121,11 @@ fn sentence(sources: &[Standing], quarantined: usize) -> String {
         }
     }
     if quarantined > 0 {
-        let many = if quarantined > ROWS_MAX { format!("more than {ROWS_MAX}") } else { quarantined.to_string() };
-        parts.push(format!("{many} deliveries in quarantine"));
+        parts.push(if quarantined > ROWS_MAX {
+            format!("more than {ROWS_MAX} deliveries in quarantine")
+        } else {
+            format::plural(quarantined as u64, "delivery in quarantine", "deliveries in quarantine")
+        });
     }
     if parts.is_empty() {
         format!("All {} sources are current.", sources.len())
