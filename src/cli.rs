@@ -121,8 +121,8 @@ pub(crate) struct Demo {
     /// Same number, same organisation
     #[arg(long, default_value_t = 7)]
     pub(crate) seed: u64,
-    /// How much happens: 2 is twice as many changes
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    /// How much happens: 1 is about 3,000 merged changes a year
+    #[arg(long, default_value_t = 0.7, value_name = "FACTOR")]
     pub(crate) scale: f64,
     /// Do not open a browser
     #[arg(long)]
