@@ -47,7 +47,7 @@ pub(crate) fn router() -> Router<App> {
 }
 
 /// A page of another site must not change anything here in the name of whoever looks at it.
-async fn same_origin(request: Request, next: Next) -> Response {
+pub(crate) async fn same_origin(request: Request, next: Next) -> Response {
     let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let foreign = site.is_some_and(|site| site != "same-origin" && site != "none");
     if request.method() != Method::GET && foreign {

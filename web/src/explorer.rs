@@ -4,12 +4,13 @@
 
 use askama::Template;
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode, Uri};
 
-use crate::api::ApiError;
+use crate::api::{ApiError, same_origin};
 use crate::error::PageError;
 use crate::format;
 use crate::layout::{Layout, Tab, Theme};
@@ -27,7 +28,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/events", get(list::page))
         .route("/events/{id}", get(event::page))
         .route("/sources", get(sources::page))
-        .route("/sources/quarantine/{offset}/retry", post(sources::retry))
+        .route("/sources/quarantine/{offset}/retry", post(sources::retry).layer(from_fn(same_origin)))
         .route("/readyz", get(ready))
 }
 

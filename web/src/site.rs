@@ -66,7 +66,7 @@ impl FirstSteps {
         Self {
             import_line: "devhose import git PATH-TO-A-CLONE".to_owned(),
             send_line: format!(
-                "curl -fsS {base}/hooks/{source} -H 'content-type: application/cloudevents+json' -d '{event}'"
+                "curl -fsS {base}/hooks/{source} -H 'authorization: Bearer SECRET' -H 'content-type: application/cloudevents+json' -d '{event}'"
             ),
             demo_line: "devhose demo".to_owned(),
         }
