@@ -61,6 +61,10 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
     };
     let ledger = Arc::new(Ledger::open(&config.data, streams.clone(), settings).await?);
     let hooks = Hooks::new(streams.clone(), Arc::new(config.sources.clone()), Arc::clone(&now));
+    let hooks = match config.bodies_in_flight_mib {
+        Some(mebibytes) => hooks.with_bodies_in_flight(mebibytes),
+        None => hooks,
+    };
     // Parse, then bind, then run: nothing is promised at an address before everything behind it stands.
     let listener = bind(address).await?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -25,6 +25,9 @@ pub(crate) const TEMPLATE: &str = include_str!("config/devhose.toml");
 /// The file that is read if none is named and it is there.
 pub(crate) const DEFAULT_FILE: &str = "devhose.toml";
 
+/// Less would refuse the largest body a sender may send for ever.
+const BODIES_IN_FLIGHT_MIB_MIN: u16 = 32;
+
 /// A complete configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -34,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Where webhooks alone are served, for senders on other machines.
     pub(crate) listen_hooks: Option<SocketAddr>,
+    /// What webhook bodies that are being received may hold in memory together, in MiB.
+    pub(crate) bodies_in_flight_mib: Option<u16>,
     /// Directory of the data.
     pub(crate) data: PathBuf,
     /// Endpoints of senders.
@@ -52,6 +57,7 @@ pub(crate) struct Config {
 struct File {
     listen: Option<SocketAddr>,
     listen_hooks: Option<SocketAddr>,
+    bodies_in_flight_mib: Option<u16>,
     data: Option<PathBuf>,
     organisation: Organisation,
     source: Vec<SourceSettings>,
@@ -127,6 +133,14 @@ impl Config {
             source.lenient = settings.lenient;
             sources.push(source);
         }
+        if let Some(mebibytes) = file.bodies_in_flight_mib
+            && mebibytes < BODIES_IN_FLIGHT_MIB_MIN
+        {
+            let least = format!(
+                "bodies_in_flight_mib = {mebibytes} is less than {BODIES_IN_FLIGHT_MIB_MIN}, room for the largest body"
+            );
+            return Err(wrong(&least));
+        }
         file.rules.validate().map_err(|error| wrong(&error))?;
         let defaults = Self::default();
         let week_start = match file.organisation.week_start {
@@ -138,6 +152,7 @@ impl Config {
         Ok(Self {
             listen: file.listen.unwrap_or(defaults.listen),
             listen_hooks: file.listen_hooks,
+            bodies_in_flight_mib: file.bodies_in_flight_mib,
             data: file.data.map_or(defaults.data, |data| beside.join(data)),
             sources: Sources::new(sources),
             catalog: CatalogSettings {
@@ -159,6 +174,7 @@ impl Default for Config {
             file: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
             listen_hooks: None,
+            bodies_in_flight_mib: None,
             data: PathBuf::from("devhose-data"),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),

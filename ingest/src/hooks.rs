@@ -11,8 +11,9 @@ use bus::ids::DeliveryId;
 use bus::streams::{StreamError, Streams};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 
 use crate::hooks::body::{BodyBudget, Received};
 use crate::hooks::rejected::{Rejected, RejectedRing};
@@ -27,6 +28,10 @@ const UNKNOWN_SOURCE_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// A request must be complete after this: the most patient sender gives up after 30 s, the usual one after 10 s.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a refused sender may go on sending: closing while it still writes would reset the connection, and it would
+/// hear of a broken pipe instead of why it was refused.
+const LINGER_DEADLINE: Duration = BODY_DEADLINE;
 
 /// How long a sender is asked to wait when the log cannot take more: a burst is over by then.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -123,6 +128,12 @@ impl Hooks {
         Self { streams, sources, budget: BodyBudget::default(), rejected: Arc::default(), clock }
     }
 
+    /// The same, whose bodies in flight hold at most so many mebibytes together.
+    #[must_use]
+    pub fn with_bodies_in_flight(self, mebibytes: u16) -> Self {
+        Self { budget: BodyBudget::mebibytes(mebibytes), ..self }
+    }
+
     /// The requests that were not taken lately, newest first.
     #[must_use]
     pub fn rejected(&self) -> Vec<Rejected> {
@@ -143,7 +154,7 @@ impl Hooks {
     /// Never; every failure is an answer.
     pub async fn answer<B>(&self, source_name: &str, request: Request<B>) -> Result<Answer, Infallible>
     where
-        B: http_body::Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
         if request.method() == Method::OPTIONS
@@ -151,9 +162,11 @@ impl Hooks {
         {
             return Ok(consent(headers));
         }
-        Ok(match self.take(source_name, request).await {
+        let (head, mut body) = request.into_parts();
+        Ok(match self.take(source_name, head, &mut body).await {
             Ok(answer) => answer,
             Err(rejection) => {
+                linger(body);
                 let status = rejection.status();
                 tracing::info!(
                     source.name = source_name,
@@ -172,12 +185,11 @@ impl Hooks {
         })
     }
 
-    async fn take<B>(&self, source_name: &str, request: Request<B>) -> Result<Answer, Rejection>
+    async fn take<B>(&self, source_name: &str, head: Parts, body: &mut B) -> Result<Answer, Rejection>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let (head, mut body) = request.into_parts();
         if head.method != Method::POST {
             return Err(Rejection::Method);
         }
@@ -188,7 +200,7 @@ impl Hooks {
         {
             return Err(Rejection::Encoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
         }
-        let read = self.budget.read(&mut body, &head.headers, limit);
+        let read = self.budget.read(body, &head.headers, limit);
         let received = tokio::time::timeout(BODY_DEADLINE, read).await.map_err(|_| Rejection::TooSlow)??;
         let Some(source) = source else {
             verify::pretend(&received.bytes);
@@ -219,6 +231,19 @@ impl Hooks {
         }
         let body = serde_json::json!({"id": id, "offset": receipt.offset, "duplicate": receipt.duplicate});
         Ok(json(StatusCode::OK, &body))
+    }
+}
+
+/// Takes in and forgets what is left of a refused body, so that its sender comes to read the answer.
+fn linger<B>(mut body: B)
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    if !body.is_end_stream() {
+        tokio::spawn(async move {
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+            drop(tokio::time::timeout(LINGER_DEADLINE, rest).await);
+        });
     }
 }
 

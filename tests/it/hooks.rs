@@ -314,37 +314,31 @@ async fn whoever_sends_slowly_is_cut_off() {
     assert_eq!(rejected(&program).await, ["github/acme 408 the body was not complete after 10 s"]);
 }
 
-/// Holds a body that lacks its last byte for as long as the other side lets it, again and again.
-async fn hold(address: String, request: bytes::Bytes) {
-    loop {
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        // Whoever is refused hears it here or there; either way the next try follows.
-        if stream.write_all(&request).await.is_ok() {
-            drop(stream.read_to_end(&mut Vec::new()).await);
-        }
-    }
+/// Sends a request of which the last byte is missing, and leaves it so.
+async fn unfinished(program: &Program, request: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(program.address()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    stream
 }
 
 #[tokio::test]
 async fn when_too_much_is_in_flight_senders_are_asked_to_come_again() {
-    let home = Home::new();
+    let home = Home::with(&format!("bodies_in_flight_mib = 32\n{CONFIGURATION}"));
     let program = home.serve().await;
     let head = format!("POST /hooks/github/acme HTTP/1.1\r\nhost: x\r\ncontent-length: {LIMIT}\r\n\r\n");
     let mut request = head.into_bytes();
     request.resize(request.len() + LIMIT - 1, b' ');
-    let request = bytes::Bytes::from(request);
-    // Ten of the largest bodies are more than all requests together may hold.
-    let mut unfinished = tokio::task::JoinSet::new();
-    for _ in 0..10 {
-        unfinished.spawn(hold(program.address().to_owned(), request.clone()));
-    }
     let large = Delivery::github("ping", "d-1", vec![b' '; LIMIT]);
-    let refused = until("there is no room", async || Some(program.deliver(&large).await).filter(|a| a.status == 503));
-    let answer = refused.await;
+    // Two of the largest bodies are more than all requests together may hold, so that one leaves no room for another.
+    let refused = until("there is no room", async || {
+        let held = unfinished(&program, &request).await;
+        Some((program.deliver(&large).await, held)).filter(|(answer, _)| answer.status == 503)
+    });
+    let (answer, held) = refused.await;
     assert_eq!(answer.header("retry-after"), "5");
     assert_eq!(answer.body, r#"{"error":"the delivery cannot be stored now, please come again"}"#);
     assert!(rejected(&program).await.contains(&"github/acme 503 too many bytes are in flight".to_owned()));
-    drop(unfinished);
+    drop(held);
     let large = Delivery::github("ping", "d-2", vec![b' '; LIMIT]);
     until("there is room again", async || (program.deliver(&large).await.status == 200).then_some(())).await;
 }

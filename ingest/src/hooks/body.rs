@@ -9,8 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Rejection;
 
-/// All bodies in flight together hold at most this: ten of the largest, or thousands of usual ones.
-const IN_FLIGHT_BYTES_MAX: u32 = 256 << 20;
+/// What all bodies in flight together hold at most, unless configured: ten of the largest, or thousands of usual ones.
+const IN_FLIGHT_MIB: u16 = 256;
 
 /// The budget is taken in steps of this size, so that a small body costs one step and a slow one holds what it sent.
 const STEP_BYTES: usize = 64 << 10;
@@ -21,7 +21,7 @@ pub(super) struct BodyBudget(Arc<Semaphore>);
 
 impl Default for BodyBudget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX as usize)))
+        Self::mebibytes(IN_FLIGHT_MIB)
     }
 }
 
@@ -33,6 +33,10 @@ pub(super) struct Received {
 }
 
 impl BodyBudget {
+    pub(super) fn mebibytes(mebibytes: u16) -> Self {
+        Self(Arc::new(Semaphore::new(usize::from(mebibytes) << 20)))
+    }
+
     /// Reads a body of at most `limit` bytes. What is announced as too large is refused before a byte is read.
     pub(super) async fn read<B>(&self, body: &mut B, headers: &HeaderMap, limit: usize) -> Result<Received, Rejection>
     where
