@@ -174,6 +174,10 @@ kinds! {
     IncidentReported = "incident.reported", Incident, Some("0.3.0");
     /// An incident was resolved.
     IncidentResolved = "incident.resolved", Incident, Some("0.3.0");
+    /// Somebody gave a command in chat: `/deploys checkout`.
+    CommandInvoked = "command.invoked", Message, None;
+    /// Somebody pressed a button of a message, or chose from one.
+    MessageAnswered = "message.answered", Message, None;
     /// A message was posted in chat.
     MessagePosted = "message.posted", Message, None;
     /// A node ran short of memory, disk or process ids.

@@ -6,6 +6,7 @@
 //! * [`event`], [`kind`], [`data`]: what it means.
 //! * [`cloudevents`], [`cdevents`]: how an event looks on the wire.
 //! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
+//! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
 
 pub mod cdevents;
@@ -15,6 +16,7 @@ pub mod delivery;
 pub mod event;
 pub mod ids;
 pub mod kind;
+pub mod mark;
 pub mod query;
 pub mod stop;
 pub mod streams;

@@ -391,7 +391,7 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn setting(&self, name: &'static str) -> Result<Option<String>, StreamError> {
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, StreamError> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.setting(name).await,
         }
@@ -401,7 +401,7 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn save_setting(&self, name: &'static str, value: String) -> Result<(), StreamError> {
+    pub async fn save_setting(&self, name: &str, value: String) -> Result<(), StreamError> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.save_setting(name, value).await,
         }

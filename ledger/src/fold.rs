@@ -82,6 +82,8 @@ pub(crate) fn fold(facts: &mut Facts, touched: &mut Touched, event: &Event, peop
         | Kind::EnvironmentCreated
         | Kind::EnvironmentDeleted
         | Kind::EnvironmentModified
+        | Kind::CommandInvoked
+        | Kind::MessageAnswered
         | Kind::MessagePosted
         | Kind::NodePressured
         | Kind::PodCrashLooping

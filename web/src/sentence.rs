@@ -1,6 +1,7 @@
 //! One sentence for an event, as somebody would say it. No sentence names a person.
 
 use bus::data::runtime::Deployment;
+use bus::data::work::Message;
 use bus::data::{Data, Outcome, Verdict};
 use bus::event::Event;
 use bus::kind::Kind;
@@ -73,12 +74,21 @@ pub(crate) fn of(event: &Event) -> String {
             format!("{findings} findings in {}", place(analysis.repository.as_deref(), analysis.service.as_deref()))
         }
         Data::Ticket(ticket) => format!("Ticket {} was {}", ticket.id, past(&event.kind)),
-        Data::Message(message) => format!("A message was posted in {}", message.channel.as_deref().unwrap_or("chat")),
+        Data::Message(message) => said(&event.kind, message),
         Data::Action(action) => {
             let bot = action.bot.as_deref().unwrap_or("a bot");
             format!("{bot} performed {}", action.action.as_deref().unwrap_or("an action"))
         }
         Data::AsReceived | Data::Other(_) => format!("{} of {}", event.kind, event.subject),
+    }
+}
+
+fn said(kind: &Kind, message: &Message) -> String {
+    let channel = message.channel.as_deref().unwrap_or("chat");
+    match kind.name() {
+        "command.invoked" => format!("{} was given in {channel}", message.command.as_deref().unwrap_or("A command")),
+        "message.answered" => format!("A message in {channel} was answered"),
+        _ => format!("A message was posted in {channel}"),
     }
 }
 

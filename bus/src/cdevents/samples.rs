@@ -10,6 +10,7 @@ use crate::data::{Data, Manner, Outcome, Verdict};
 use crate::event::{Event, Origin, Recorded};
 use crate::ids::{DeliveryOffset, EventId, EventOffset, OrderKey};
 use crate::kind::{Family, Kind};
+use crate::mark::Mark;
 
 pub(super) fn recorded(kind: Kind, data: Data) -> Recorded {
     let source = "forge/acme".parse().unwrap();
@@ -46,9 +47,7 @@ pub(super) fn complete(kind: &Kind) -> Data {
         }
         Family::Incident => Data::Incident(Box::new(incident())),
         Family::Message => Data::Message(message()),
-        Family::Node => {
-            Data::Node(Node { id: text("n"), cluster: some("c"), node: some("n1"), pressure: some("memory") })
-        }
+        Family::Node => Data::Node(node()),
         Family::PipelineRun => Data::PipelineRun(Box::new(pipeline_run())),
         Family::Pod => Data::Pod(Box::new(pod())),
         Family::Push => Data::Push(Box::new(push())),
@@ -89,6 +88,10 @@ fn person(handle: &str) -> Option<Person> {
 
 fn action() -> Action {
     Action {
+        target: some("#shop"),
+        url: some("https://chat.example/2"),
+        toil_minutes: Some(1),
+        in_doubt: true,
         id: text("a"),
         bot: some("greeter"),
         action: some("comment"),
@@ -154,6 +157,7 @@ fn change() -> Change {
 
 fn comment() -> Comment {
     Comment {
+        origin: mark(),
         repository: repo(),
         number: Some(12),
         url: some("https://forge.example/acme/shop/pull/12#1"),
@@ -213,13 +217,33 @@ fn incident() -> Incident {
     }
 }
 
+fn node() -> Node {
+    Node {
+        id: text("n"),
+        cluster: some("c"),
+        node: some("n1"),
+        pressure: some("MemoryPressure"),
+        message: some("kubelet has insufficient memory available"),
+        since: at("2026-03-01T11:59:00Z"),
+    }
+}
+
+fn mark() -> Option<Mark> {
+    Some("killed-pods/00000000-0000-5000-8000-000000000000/0.1".parse().unwrap())
+}
+
 fn message() -> Message {
     Message {
+        id: some("1.1"),
         channel: some("#shop"),
         thread: some("1.0"),
         author: person("ada"),
         text: some("done"),
         url: some("https://chat.example/1"),
+        button: some("ack"),
+        value: some("incident-1"),
+        command: some("/deploys"),
+        origin: mark(),
     }
 }
 
@@ -243,6 +267,8 @@ fn pipeline_run() -> PipelineRun {
 
 fn pod() -> Pod {
     Pod {
+        uid: some("u"),
+        synthetic: true,
         id: text("c/n/p"),
         cluster: some("c"),
         namespace: some("n"),

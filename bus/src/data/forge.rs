@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::mark::Mark;
+
 use super::{Verdict, is_false};
 
 /// Somebody, by the handle a tool knows them by. The bus carries handles because bots need them; Ledger never stores one.
@@ -149,6 +151,9 @@ pub struct Comment {
     /// As written; bots read commands from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The action of a bot that wrote it, by the mark it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Mark>,
     /// The file it stands at: a comment on code is part of a review.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

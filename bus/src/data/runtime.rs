@@ -114,11 +114,14 @@ pub struct Incident {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Pod {
-    /// Unique among all clusters.
+    /// What was killed, unique among all clusters: pod, container and which run of it. One kill has one id.
     pub id: String,
     /// The cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// The pod's uid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// The namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -155,6 +158,9 @@ pub struct Pod {
     /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub killed_at: Option<DateTime<Utc>>,
+    /// It was not seen as it happened, but found later by comparing what is there with what was.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub synthetic: bool,
 }
 
 /// A node under pressure.
@@ -169,9 +175,15 @@ pub struct Node {
     /// Name of the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// What is short.
+    /// What is short, in the cluster's word: `MemoryPressure`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pressure: Option<String>,
+    /// As the node says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// A known vulnerability in something a repository uses or holds.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Outcome;
 use super::forge::Person;
 use crate::ids::EventId;
+use crate::mark::Mark;
 
 /// An issue in a tracker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +51,14 @@ pub struct Ticket {
     pub resolution: Option<String>,
 }
 
-/// A message in chat.
+/// A message in chat, an answer to one, or a command given there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Message {
-    /// Where.
+    /// The tool's id of the message; of the one that was answered, for an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where, by the tool's id of the channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// In which thread.
@@ -63,12 +67,24 @@ pub struct Message {
     /// Who wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<Person>,
-    /// As written.
+    /// As written; for a command, what stands after its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Where to read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Which button was pressed, by the id that its message gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub button: Option<String>,
+    /// What the button or the choice stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The command's name: `/deploys`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The action of a bot that posted it, by the mark it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Mark>,
 }
 
 /// An action of a bot, as the runtime performed it.
@@ -80,9 +96,21 @@ pub struct Action {
     /// Which bot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot: Option<String>,
-    /// What was done.
+    /// What was done: `post-message`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// Where: a channel, a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Where to read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Minutes that a person would have needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toil_minutes: Option<u32>,
+    /// It may have been done twice, because its tool cannot be asked whether it was.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub in_doubt: bool,
     /// The event that the bot reacted to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<EventId>,

@@ -191,9 +191,9 @@ impl Sqlite {
         answer(receiver).await
     }
 
-    pub(super) async fn save_setting(&self, name: &'static str, value: String) -> Result<(), StreamError> {
+    pub(super) async fn save_setting(&self, name: &str, value: String) -> Result<(), StreamError> {
         let (sender, receiver) = oneshot::channel();
-        self.queue.put(Command::SaveSetting { name, value, answer: sender }).await?;
+        self.queue.put(Command::SaveSetting { name: name.to_owned(), value, answer: sender }).await?;
         answer(receiver).await
     }
 

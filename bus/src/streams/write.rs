@@ -52,7 +52,7 @@ pub(super) enum Command {
     Append { deliveries: Vec<PreparedDelivery>, receipts: Vec<Receipt>, answer: Answer<Vec<Receipt>> },
     Record { record: Record, offsets: Vec<EventOffset>, answer: Answer<Vec<EventOffset>> },
     SaveCheckpoint { reader: ReaderName, position: i64, answer: Answer<()> },
-    SaveSetting { name: &'static str, value: String, answer: Answer<()> },
+    SaveSetting { name: String, value: String, answer: Answer<()> },
     Close { answer: Answer<()> },
 }
 

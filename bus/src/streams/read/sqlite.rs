@@ -203,7 +203,7 @@ impl Sqlite {
         Ok(position.fetch_optional(&self.readers).await?.unwrap_or(0))
     }
 
-    pub(in crate::streams) async fn setting(&self, name: &'static str) -> Result<Option<String>, StreamError> {
+    pub(in crate::streams) async fn setting(&self, name: &str) -> Result<Option<String>, StreamError> {
         let value = sqlx::query_scalar("select value from settings where name = ?").bind(name);
         Ok(value.fetch_optional(&self.readers).await?)
     }

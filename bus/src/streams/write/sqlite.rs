@@ -255,7 +255,7 @@ pub(in crate::streams) async fn save_checkpoint(
 
 pub(in crate::streams) async fn save_setting(
     connection: &mut SqliteConnection,
-    name: &'static str,
+    name: &str,
     value: &str,
 ) -> sqlx::Result<()> {
     sqlx::query(
