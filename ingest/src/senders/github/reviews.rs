@@ -122,6 +122,7 @@ fn commented(
         url: comment.html_url,
         author: person(comment.user),
         change_author: person(author),
+        origin: comment.body.as_deref().and_then(bus::mark::Mark::find),
         text: comment.body,
         path: comment.path,
         created_at: time,
