@@ -12,3 +12,4 @@ pub mod senders;
 pub mod server;
 pub mod source;
 pub mod verify;
+pub mod watch;
