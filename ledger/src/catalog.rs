@@ -101,6 +101,10 @@ pub struct TeamEntry {
     pub title: String,
     /// The team it is part of.
     pub parent: Option<String>,
+    /// Where the team is talked to.
+    pub channel: Option<String>,
+    /// Namespaces of clusters whose workloads are the team's.
+    pub namespaces: Vec<String>,
 }
 
 /// A service: a Backstage `Component`, or what follows from a repository without an entry.
@@ -213,6 +217,26 @@ impl Catalog {
     #[must_use]
     pub fn team_of(&self, service: &ServiceName) -> &str {
         self.services.get(service).map_or(UNASSIGNED, |entry| &entry.team)
+    }
+
+    /// The team that owns what runs in a namespace of a cluster; the first by name if several say so.
+    #[must_use]
+    pub fn team_of_namespace(&self, namespace: &str) -> Option<&str> {
+        let owner = self.teams.values().find(|team| team.namespaces.iter().any(|own| own == namespace))?;
+        Some(&owner.name)
+    }
+
+    /// Where a team is talked to: its own channel, or that of the nearest team above it that has one.
+    #[must_use]
+    pub fn channel_of(&self, team: &str) -> Option<&str> {
+        let mut entry = self.teams.get(team)?;
+        // Parents form a forest, so this ends.
+        loop {
+            if let Some(channel) = &entry.channel {
+                return Some(channel);
+            }
+            entry = self.teams.get(entry.parent.as_deref()?)?;
+        }
     }
 
     /// A team and everything below it.

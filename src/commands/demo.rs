@@ -142,6 +142,8 @@ fn catalog() -> CatalogSettings {
                 name: team.name.to_owned(),
                 title: text(team.title),
                 parent: team.parent.and_then(text),
+                channel: Some(format!("#{}", team.name)),
+                namespaces: Vec::new(),
             })
             .collect(),
         service: SERVICES

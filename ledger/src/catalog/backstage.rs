@@ -18,6 +18,12 @@ const SOURCE_LOCATION: &str = "backstage.io/source-location";
 /// End of the forges' annotations that name a repository: `HOST/project-slug: owner/name`.
 const PROJECT_SLUG: &str = "/project-slug";
 
+/// Annotation of a group: where the team is talked to.
+const CHANNEL: &str = "devhose.dev/channel";
+
+/// Annotation of a group: namespaces of clusters whose workloads are the team's, separated by commas.
+const NAMESPACES: &str = "devhose.dev/namespaces";
+
 /// What a catalog file says that matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entity {
@@ -92,7 +98,11 @@ fn entity(document: Document) -> Entity {
     if kind == "Group" {
         let title = spec.profile.display_name.or(metadata.title);
         let parent = spec.parent.as_deref().and_then(group_name);
-        return Entity::Team(TeamSettings { name: metadata.name, title, parent });
+        let annotation = |key: &str| metadata.annotations.get(key).map(String::as_str);
+        let channel = annotation(CHANNEL).map(str::to_owned);
+        let namespaces = annotation(NAMESPACES).unwrap_or_default().split([',', ' ']).filter(|name| !name.is_empty());
+        let namespaces = namespaces.map(str::to_owned).collect();
+        return Entity::Team(TeamSettings { name: metadata.name, title, parent, channel, namespaces });
     }
     let location = metadata.annotations.get(SOURCE_LOCATION).and_then(|location| source_location(location));
     let slug = metadata.annotations.iter().find_map(|(key, slug)| {
@@ -181,7 +191,9 @@ spec: {owner: payments, profile: [not, ours]}
 ---
 apiVersion: backstage.io/v1alpha1
 kind: Group
-metadata: {name: payments}
+metadata:
+  name: payments
+  annotations: {devhose.dev/channel: "#payments", devhose.dev/namespaces: "payments, billing"}
 spec:
   type: team
   profile: {displayName: Payments, email: payments@example.com}
@@ -197,8 +209,13 @@ spec:
             repository: Some("github.com/acme/shop".into()),
             path: Some("services/checkout".into()),
         };
-        let payments =
-            TeamSettings { name: "payments".into(), title: Some("Payments".into()), parent: Some("commerce".into()) };
+        let payments = TeamSettings {
+            name: "payments".into(),
+            title: Some("Payments".into()),
+            parent: Some("commerce".into()),
+            channel: Some("#payments".into()),
+            namespaces: vec!["payments".into(), "billing".into()],
+        };
         assert_eq!(entities, [Entity::Service(checkout), Entity::Team(payments)]);
     }
 

@@ -71,7 +71,13 @@ impl Draft {
         check_name(&entry, &team.name)?;
         if is_new(self.teams.get(&team.name).map(|(_, place)| place), &entry, &place)? {
             let title = team.title.clone().unwrap_or_else(|| team.name.clone());
-            let made = TeamEntry { name: team.name.clone(), title, parent: team.parent.clone() };
+            let made = TeamEntry {
+                name: team.name.clone(),
+                title,
+                parent: team.parent.clone(),
+                channel: team.channel.clone(),
+                namespaces: team.namespaces.clone(),
+            };
             self.teams.insert(team.name.clone(), (made, place));
         }
         Ok(())
@@ -176,7 +182,13 @@ pub(super) fn plain_repository(text: &str) -> String {
 }
 
 fn team_named(name: &str) -> TeamEntry {
-    TeamEntry { name: name.to_owned(), title: name.to_owned(), parent: None }
+    TeamEntry {
+        name: name.to_owned(),
+        title: name.to_owned(),
+        parent: None,
+        channel: None,
+        namespaces: Vec::new(),
+    }
 }
 
 fn label(what: &str, name: &str, place: &Place) -> String {

@@ -30,6 +30,12 @@ pub struct TeamSettings {
     /// The team it is part of.
     #[serde(default)]
     pub parent: Option<String>,
+    /// Where the team is talked to: `#payments`. By default the channel of the team it is part of.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Namespaces of clusters whose workloads are the team's, unless something more exact says otherwise.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
 }
 
 /// One `[[service]]`.

@@ -161,3 +161,18 @@ fn a_service_that_only_a_sender_names_lives_where_it_is_deployed_from() {
     let catalog = shop().completed(&facts);
     assert_eq!(found(&catalog, None).as_deref(), Some("blog"), "of several, none stands for the repository");
 }
+
+#[test]
+fn a_team_is_talked_to_in_its_own_channel_or_in_that_of_the_team_above() {
+    let catalog = build(serde_json::json!({"team": [
+        {"name": "commerce", "channel": "#commerce", "namespaces": ["shop"]},
+        {"name": "payments", "parent": "commerce"},
+        {"name": "billing", "parent": "payments", "channel": "#billing"},
+        {"name": "alone"},
+    ]}))
+    .unwrap();
+    let channels = ["commerce", "payments", "billing", "alone", "nobody"].map(|team| catalog.channel_of(team));
+    assert_eq!(channels, [Some("#commerce"), Some("#commerce"), Some("#billing"), None, None]);
+    assert_eq!(catalog.team_of_namespace("shop"), Some("commerce"));
+    assert_eq!(catalog.team_of_namespace("other"), None);
+}
