@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full};
 
 use crate::hooks::body::{BodyBudget, Received};
 use crate::hooks::rejected::{Rejected, RejectedRing};
+use crate::sender::Reply;
 use crate::source::{Source, Sources};
 use crate::verify;
 
@@ -206,14 +207,17 @@ impl Hooks {
             verify::pretend(&received.bytes);
             return Err(Rejection::UnknownSource);
         };
-        let verification =
-            verify::verify(source, &head.headers, head.uri.query(), &received.bytes).map_err(Rejection::Unverified)?;
+        let received_at = (self.clock)();
+        let request =
+            verify::Request { headers: &head.headers, query: head.uri.query(), body: &received.bytes, received_at };
+        let verification = verify::verify(source, &request).map_err(Rejection::Unverified)?;
         let content_type = media_type(source, &head.headers)?;
         let Received { bytes, permit } = received;
+        let reply = (source.sender.reply)(&head.headers, &bytes);
         let delivery = NewDelivery {
             source: source.name.clone(),
             delivery_id: delivery_id(source, &head.headers, &bytes)?,
-            received_at: (self.clock)(),
+            received_at,
             headers: kept_headers(source, &head.headers),
             content_type,
             body: bytes,
@@ -229,8 +233,14 @@ impl Hooks {
                 "the same id came with another body; the first is kept"
             );
         }
-        let body = serde_json::json!({"id": id, "offset": receipt.offset, "duplicate": receipt.duplicate});
-        Ok(json(StatusCode::OK, &body))
+        Ok(match reply {
+            Reply::Receipt => {
+                let told = serde_json::json!({"id": id, "offset": receipt.offset, "duplicate": receipt.duplicate});
+                json(StatusCode::OK, &told)
+            }
+            Reply::Empty => Response::new(Full::new(Bytes::new())),
+            Reply::Challenge(text) => plain(text),
+        })
     }
 }
 
@@ -293,6 +303,15 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// What the sender gave, given back: never as anything that a browser would run.
+fn plain(text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 

@@ -31,6 +31,8 @@ pub struct Sender {
     pub delivery_id: fn(&HeaderMap, &[u8]) -> Option<DeliveryId>,
     /// What a delivery means. An event that nobody maps is not an error: it is [`Kind::Other`] with [`Data::AsReceived`].
     pub normalize: fn(&Delivery) -> Result<Vec<Draft>, Unreadable>,
+    /// What the answer to a stored delivery says: [`receipt`] unless the tool wants something else.
+    pub reply: fn(&HeaderMap, &[u8]) -> Reply,
     /// What `devhose send --as NAME:EVENT` must set: headers for that event and a fresh delivery id.
     pub headers_for: fn(event: &str, delivery_id: &str) -> Vec<(&'static str, String)>,
 }
@@ -38,17 +40,56 @@ pub struct Sender {
 /// How a sender proves who it is. Secrets come from the configuration of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// HMAC-SHA256 over the raw body, in lower-case or upper-case hex after a prefix.
+    /// HMAC-SHA256, in lower-case or upper-case hex after a prefix.
     HmacSha256Hex {
         /// Header, in lower case.
         header: &'static str,
         /// Text before the hex digits: `sha256=`.
         prefix: &'static str,
+        /// What is signed.
+        signed: Signed,
+        /// True if the header may hold several, separated by commas, of which one must match: a sender that replaces its
+        /// secret signs with both. Entries with another prefix are of versions that we do not know, and are passed over.
+        several: bool,
     },
-    /// `Authorization: Bearer SECRET` or `?access_token=SECRET`, as CloudEvents over HTTP wants it.
+    /// `Authorization: Bearer SECRET`, or the password of `Authorization: Basic`, or `?access_token=SECRET`, as
+    /// CloudEvents over HTTP wants it.
     Bearer,
     /// Nothing comes over HTTP: the program reads it itself.
     Local,
+}
+
+/// The bytes that a signature is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// The raw body.
+    Body,
+    /// The time of sending and the raw body, so that a recorded request is worth nothing later.
+    TimeAndBody {
+        /// Header that holds seconds since 1970, in lower case.
+        header: &'static str,
+        /// Text before the seconds: `v0:`.
+        before: &'static str,
+        /// Text between the seconds and the body: `:`.
+        between: &'static str,
+    },
+}
+
+/// What the answer to a delivery that was stored says. The status is 200 either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Id, offset, and whether it was there already.
+    Receipt,
+    /// Nothing: the tool would show it to somebody.
+    Empty,
+    /// This text, which the sender asks for to see that the endpoint is meant for it. Such a delivery means nothing else.
+    Challenge(String),
+}
+
+/// The usual [`Sender::reply`].
+#[must_use]
+pub fn receipt(_headers: &HeaderMap, _body: &[u8]) -> Reply {
+    Reply::Receipt
 }
 
 /// Why a delivery cannot be interpreted: it is quarantined with these words. Never holds a person's name.

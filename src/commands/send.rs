@@ -26,13 +26,7 @@ pub(super) async fn run(args: Send, context: Context) -> Ended {
     let mut headers = (sender.headers_for)(event, &id);
     let given = args.secret.clone().map(Secret::new);
     if let Some(secret) = given.or_else(|| configured.and_then(|source| source.secrets().first().cloned())) {
-        match sender.scheme {
-            Scheme::HmacSha256Hex { header, prefix } => {
-                headers.push((header, ingest::verify::sign_hex(&secret, prefix, &body)))
-            }
-            Scheme::Bearer => headers.push(("authorization", secret.bearer())),
-            Scheme::Local => {}
-        }
+        headers.extend(ingest::verify::prove(sender.scheme, &secret, (crate::app::clock()?)(), &body));
     }
     if args.dry_run {
         let shown: Vec<_> = headers.iter().filter(|(name, _)| *name != "authorization").collect();

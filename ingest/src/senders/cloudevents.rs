@@ -19,7 +19,7 @@ use bus::kind::Family;
 use http::HeaderMap;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::sender::{Draft, Scheme, Sender, Unreadable};
+use crate::sender::{Draft, Scheme, Sender, Unreadable, receipt};
 
 /// Intermediaries must take events of 64 KiB; the largest batches of the event grids of clouds are 1 MB. Four of those
 /// leave room for data in base64.
@@ -39,6 +39,7 @@ pub const CLOUDEVENTS: Sender = Sender {
     media_types: &["*"],
     delivery_id,
     normalize,
+    reply: receipt,
     headers_for,
 };
 

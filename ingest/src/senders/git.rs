@@ -18,7 +18,7 @@ use http::HeaderMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::backfill::git::payload::{self, Content, Landed, Payload, SCHEMA, Tagged, Way};
-use crate::sender::{Draft, Scheme, Sender, Unreadable};
+use crate::sender::{Draft, Scheme, Sender, Unreadable, receipt};
 
 /// A merge that brings in the history of another project is told in one delivery: at about 200 bytes a commit this is
 /// more than a million of them.
@@ -55,6 +55,7 @@ pub const GIT: Sender = Sender {
     media_types: &["application/json"],
     delivery_id,
     normalize,
+    reply: receipt,
     headers_for,
 };
 

@@ -28,7 +28,7 @@ use bus::delivery::Delivery;
 use bus::ids::DeliveryId;
 use http::HeaderMap;
 
-use crate::sender::{Draft, Scheme, Sender, Unreadable};
+use crate::sender::{Draft, Scheme, Sender, Signed, Unreadable, receipt};
 use request::Request;
 
 /// GitHub sends no body above 25 MB, by whichever count of a megabyte; the form encoding makes a body larger.
@@ -45,7 +45,12 @@ pub const GITHUB: Sender = Sender {
     name: "github",
     title: "GitHub",
     body_bytes_max: BODY_BYTES_MAX,
-    scheme: Scheme::HmacSha256Hex { header: "x-hub-signature-256", prefix: "sha256=" },
+    scheme: Scheme::HmacSha256Hex {
+        header: "x-hub-signature-256",
+        prefix: "sha256=",
+        signed: Signed::Body,
+        several: false,
+    },
     headers: &[
         EVENT,
         DELIVERY,
@@ -57,6 +62,7 @@ pub const GITHUB: Sender = Sender {
     media_types: &["application/json", "application/x-www-form-urlencoded"],
     delivery_id,
     normalize,
+    reply: receipt,
     headers_for,
 };
 
