@@ -193,7 +193,7 @@ apiVersion: backstage.io/v1alpha1
 kind: Group
 metadata:
   name: payments
-  annotations: {devhose.dev/channel: "#payments", devhose.dev/namespaces: "payments, billing"}
+  annotations: {devhose.dev/channel: '#payments', devhose.dev/namespaces: 'payments, billing'}
 spec:
   type: team
   profile: {displayName: Payments, email: payments@example.com}
