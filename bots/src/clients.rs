@@ -3,6 +3,8 @@
 //! A client is thin: it turns an action into requests and an answer into one of a few outcomes. Order, retries,
 //! pace, records and idempotency are the runtime's.
 
+pub mod code_owners;
+
 use std::time::Duration;
 
 use bus::mark::Mark;

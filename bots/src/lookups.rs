@@ -137,6 +137,8 @@ pub struct ChangeNow {
     pub head_sha: String,
     /// Who is asked to review it now.
     pub requested_reviewers: Vec<String>,
+    /// Which teams are asked to review it now, without the organisation.
+    pub requested_teams: Vec<String>,
     /// Who has reviewed it already.
     pub reviewers: Vec<String>,
 }
