@@ -31,7 +31,7 @@ impl Mode {
 }
 
 /// What a bot is and asks for: data, so that it can be shown before the bot ever runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Manifest {
     /// Name in URLs, in configuration and in the audit: `killed-pods`. Lower-case letters, digits and `-`.
     pub name: &'static str,
