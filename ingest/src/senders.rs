@@ -1,13 +1,25 @@
 //! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
 
+pub mod alertmanager;
 pub mod cloudevents;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod git;
 pub mod github;
+mod image;
+pub mod kubernetes;
+pub mod pagerduty;
+mod reading;
 pub(crate) mod sample;
 
 use crate::sender::Sender;
 
 /// Every sender this program understands.
-pub const SENDERS: &[&Sender] = &[&cloudevents::CLOUDEVENTS, &git::GIT, &github::GITHUB];
+pub const SENDERS: &[&Sender] = &[
+    &alertmanager::ALERTMANAGER,
+    &cloudevents::CLOUDEVENTS,
+    &git::GIT,
+    &github::GITHUB,
+    &kubernetes::KUBERNETES,
+    &pagerduty::PAGERDUTY,
+];
