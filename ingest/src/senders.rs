@@ -11,6 +11,7 @@ pub mod kubernetes;
 pub mod pagerduty;
 mod reading;
 pub(crate) mod sample;
+pub mod slack;
 
 use crate::sender::Sender;
 
@@ -22,4 +23,5 @@ pub const SENDERS: &[&Sender] = &[
     &github::GITHUB,
     &kubernetes::KUBERNETES,
     &pagerduty::PAGERDUTY,
+    &slack::SLACK,
 ];
