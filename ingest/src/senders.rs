@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 pub mod cloudevents;
+pub mod devhose;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod git;
@@ -19,6 +20,7 @@ use crate::sender::Sender;
 pub const SENDERS: &[&Sender] = &[
     &alertmanager::ALERTMANAGER,
     &cloudevents::CLOUDEVENTS,
+    &devhose::DEVHOSE,
     &git::GIT,
     &github::GITHUB,
     &kubernetes::KUBERNETES,
