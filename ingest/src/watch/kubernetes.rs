@@ -12,14 +12,23 @@ use std::sync::Arc;
 use bus::ids::{InvalidId, SourceName};
 use bus::stop::stopped;
 use bus::streams::Streams;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::hooks::Clock;
+use crate::senders::kubernetes::Resource;
 use crate::source::Secret;
 
+pub mod access;
+mod api;
+mod change;
+mod follow;
+mod known;
+mod pace;
 pub mod states;
 
-use states::States;
+use follow::Follower;
+use states::{Report, Standing, States};
 
 /// A cluster that is watched.
 #[derive(Debug, Clone)]
@@ -99,6 +108,18 @@ pub async fn run(
     states: Arc<States>,
     mut stop: watch::Receiver<bool>,
 ) {
-    drop((cluster, streams, clock, states));
+    let cluster = Arc::new(cluster);
+    // Each on its own: one that is refused or slow keeps no other from going on.
+    let watches = Resource::ALL.map(|resource| {
+        let report = Report::begin(Arc::clone(&states), Arc::clone(&clock), &cluster.name, resource);
+        match (resource, &cluster.namespace) {
+            (Resource::Nodes, Some(namespace)) => {
+                report.stands(Standing::Off { reason: format!("only namespace {namespace} is watched") });
+                None
+            }
+            (_, _) => Some(Follower::new(Arc::clone(&cluster), resource, streams.clone(), report).run(stop.clone())),
+        }
+    });
+    join_all(watches.into_iter().flatten()).await;
     stopped(&mut stop).await;
 }

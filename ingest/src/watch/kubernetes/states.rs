@@ -1,13 +1,15 @@
 //! How each watch stands, for pages and the interface: written by the watches, read by anybody at any time.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bus::ids::SourceName;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::ClusterName;
+use crate::hooks::Clock;
+use crate::senders::kubernetes::Resource;
 
 /// How all watches of all clusters stand.
 #[derive(Debug, Default)]
@@ -60,6 +62,11 @@ pub enum Standing {
         /// When it tries again.
         until: DateTime<Utc>,
     },
+    /// It is not watched, and will not be.
+    Off {
+        /// Why.
+        reason: String,
+    },
     /// The program is stopping.
     Stopped,
 }
@@ -73,21 +80,86 @@ impl Standing {
             Self::Listing => "listing",
             Self::Watching => "watching",
             Self::BackingOff { .. } => "backing off",
+            Self::Off { .. } => "off",
             Self::Stopped => "stopped",
         }
     }
 }
 
 impl States {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(ClusterName, &'static str), Watched>> {
+        // Nothing is left half written by a reader or writer that panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How every watch stands, by cluster and resource.
     #[must_use]
     pub fn all(&self) -> Vec<Watched> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.lock().values().cloned().collect()
     }
 
     /// How the watches of the cluster with that source stand.
     #[must_use]
     pub fn of(&self, source: &SourceName) -> Vec<Watched> {
         self.all().into_iter().filter(|watched| watched.source == *source).collect()
+    }
+}
+
+/// What one watch says of itself.
+#[derive(Clone)]
+pub(super) struct Report {
+    states: Arc<States>,
+    clock: Clock,
+    key: (ClusterName, &'static str),
+}
+
+impl Report {
+    /// Of a watch that is about to begin.
+    pub(super) fn begin(states: Arc<States>, clock: Clock, cluster: &ClusterName, resource: Resource) -> Self {
+        let watched = Watched {
+            cluster: cluster.to_string(),
+            source: cluster.source().clone(),
+            resource: resource.name(),
+            namespace: None,
+            standing: Standing::Connecting,
+            since: clock(),
+            last_change: None,
+            deliveries: 0,
+            relists: 0,
+            objects: 0,
+            cursor: None,
+        };
+        let report = Self { states, clock, key: (cluster.clone(), resource.name()) };
+        report.states.lock().insert(report.key.clone(), watched);
+        report
+    }
+
+    /// Changes what is said.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Watched)) {
+        if let Some(watched) = self.states.lock().get_mut(&self.key) {
+            change(watched);
+        }
+    }
+
+    /// What it does from now on.
+    pub(super) fn stands(&self, standing: Standing) {
+        let now = (self.clock)();
+        self.note(|watched| {
+            // Trying again in vain is still the same trouble.
+            if watched.standing.name() != standing.name() {
+                watched.since = now;
+            }
+            watched.standing = standing;
+        });
+    }
+
+    /// What it does.
+    pub(super) fn standing(&self) -> Standing {
+        self.states.lock().get(&self.key).map_or(Standing::Stopped, |watched| watched.standing.clone())
+    }
+
+    /// What time it is.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
     }
 }
