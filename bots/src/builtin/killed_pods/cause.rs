@@ -5,6 +5,27 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use self::facts::Facts;
+use super::quantity;
+
+mod codes;
+mod container;
+mod deletion;
+mod eviction;
+mod exit;
+mod facts;
+mod json;
+mod memory;
+mod node;
+mod probe;
+mod seen;
+mod start;
+mod takeover;
+mod unknown;
+
+#[cfg(test)]
+mod tests;
+
 /// What the cluster tells of one kill. Everything but the pod may be missing; the verdict is then less sure.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
@@ -277,15 +298,58 @@ impl Confidence {
     }
 }
 
+impl Verdict {
+    /// A verdict whose only evidence is how the container ended.
+    fn new(cause: Cause, confidence: Confidence, sentence: String, todo: String) -> Self {
+        Self { cause, confidence, evidence: Vec::new(), sentence, hypotheses: Vec::new(), todo }
+    }
+
+    /// With these fields that tell.
+    fn because(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+}
+
+impl Hypothesis {
+    fn new(text: impl Into<String>, check: impl Into<String>) -> Self {
+        Self { text: text.into(), check: check.into() }
+    }
+}
+
+/// Says which cause it is, if it is one of this rule's.
+type Rule = fn(&Facts<'_>) -> Option<Verdict>;
+
+/// The first that answers decides.
+///
+/// What the cluster states about this pod or this container goes before what is inferred from its exit code: an evicted
+/// pod whose containers were ended by SIGKILL on a node without memory was evicted, and a container that did not stop in
+/// time while it was being replaced shows a fault that the replacement does not excuse.
+const RULES: [Rule; 15] = [
+    eviction::evicted,
+    takeover::stopped_by_kubelet,
+    deletion::deadline,
+    memory::oom_killed,
+    takeover::disrupted,
+    node::lost,
+    node::shut_down,
+    probe::failed_probe,
+    deletion::grace_exceeded,
+    deletion::wanted,
+    start::not_started,
+    memory::killed_beside_an_oom,
+    exit::completed,
+    exit::signalled,
+    exit::exited,
+];
+
 /// Why the container of that case was killed. The same case always gives the same verdict.
 #[must_use]
 pub fn classify(case: &Case<'_>) -> Verdict {
-    Verdict {
-        cause: Cause::Unknown,
-        confidence: Confidence::Low,
-        evidence: Vec::new(),
-        sentence: format!("Nothing that the cluster tells says why it ended at {}.", case.killed_at),
-        hypotheses: Vec::new(),
-        todo: "Look at the log of the container and at the events of the pod.".to_owned(),
-    }
+    let facts = Facts::of(case);
+    let mut verdict = RULES.iter().find_map(|rule| rule(&facts)).unwrap_or_else(|| unknown::unknown(&facts));
+    let mut evidence = facts.evidence();
+    evidence.append(&mut verdict.evidence);
+    verdict.evidence = evidence;
+    verdict
 }
