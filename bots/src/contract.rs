@@ -6,7 +6,7 @@ use bus::event::Recorded;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
-use crate::lookups::Lookups;
+use crate::lookups::{Lookups, Unavailable};
 
 /// Whether actions are performed or only recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +53,15 @@ impl Manifest {
     /// The usual limits, for a bot of that name, description and subscription.
     #[must_use]
     pub const fn new(name: &'static str, description: &'static str, subscription: &'static str) -> Self {
-        Self { name, version: 1, description, subscription, actions_per_event_max: 10, toil_minutes: 1, attempts_max: 8 }
+        Self {
+            name,
+            version: 1,
+            description,
+            subscription,
+            actions_per_event_max: 10,
+            toil_minutes: 1,
+            attempts_max: 8,
+        }
     }
 }
 
@@ -90,6 +98,16 @@ impl Decision {
     /// Nothing is to be done.
     pub fn nothing(because: impl Into<String>) -> Self {
         Self::Act { actions: Vec::new(), because: because.into() }
+    }
+
+    /// Something that the bot needs cannot be had: again later if it may be there then, and nothing otherwise.
+    #[must_use]
+    pub fn without(needed: Unavailable) -> Self {
+        let Unavailable { reason, transient } = needed;
+        if transient {
+            return Self::Retry { after: None, reason };
+        }
+        Self::nothing(format!("what is needed cannot be had: {reason}"))
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use bus::data::Data;
 use bus::event::{Event, Origin, Recorded};
-use bus::ids::{DeliveryOffset, EventOffset, OrderKey};
+use bus::ids::{DeliveryOffset, EventId, EventOffset, OrderKey, SourceName};
+use bus::kind::Kind;
 use bus::query::Query;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -133,6 +134,27 @@ impl World for Scene {
     fn answer(&self, question: &Question) -> Told {
         Told::free(self.told(question))
     }
+}
+
+/// An event of that kind as it comes over the bus, for a test. Its id and its place are made up; its subject and its
+/// order key are the entity that its data names.
+///
+/// # Errors
+/// If the data is not of the shape that goes with the kind.
+pub fn event(kind: &str, time: DateTime<Utc>, data: &Value) -> Result<Recorded, serde_json::Error> {
+    let kind = Kind::from(kind);
+    let data = Data::from_json(&kind, Some(&data.to_string()))?;
+    let key = data.order_key().unwrap_or_default();
+    let source: SourceName = serde_json::from_value(json!("given"))?;
+    let id = EventId::derive(&source, &serde_json::from_value(json!(format!("{kind} {key} {time}")))?, 0);
+    let (source_uri, subject, key) = (source.to_string(), key.clone(), OrderKey(key));
+    Ok(Recorded {
+        offset: EventOffset(1),
+        recorded_at: time,
+        revision: 0,
+        origin: Origin { source, delivery: DeliveryOffset(1), index: 0 },
+        event: Event { id, kind, source: source_uri, subject, time, key, data },
+    })
 }
 
 fn absent() -> Unavailable {

@@ -65,12 +65,7 @@ impl Bot for ReviewerAssignment {
     }
 
     fn handle(&self, event: &Recorded, lookups: &Lookups<'_>) -> Decision {
-        decide(&event.event, lookups).unwrap_or_else(|Unavailable { reason, transient }| {
-            if transient {
-                return Decision::Retry { after: None, reason };
-            }
-            Decision::nothing(format!("no reviewer could be chosen: {reason}"))
-        })
+        decide(&event.event, lookups).unwrap_or_else(Decision::without)
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bus::data::forge::Person;
-use bus::event::{Event, Origin, Recorded};
-use bus::ids::{DeliveryOffset, EventId, EventOffset, OrderKey};
+use bus::event::Recorded;
+use bus::ids::EventId;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::given::{Answers, Scene};
+use crate::given::{self, Answers, Scene};
 use crate::lookups::{Question, Told, World};
 
 const REPOSITORY: &str = "github.com/acme/shop";
@@ -29,20 +29,9 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn event(kind: Kind, change: Change) -> Recorded {
-    let source = "github/acme".parse().unwrap();
-    let id = EventId::derive(&source, &"delivery-1".parse().unwrap(), 0);
-    let event = Event {
-        id,
-        kind,
-        source: "https://github.com/acme/shop".to_owned(),
-        subject: "7".to_owned(),
-        time: at("2026-03-02T10:00:00Z"),
-        key: OrderKey(REPOSITORY.to_owned()),
-        data: Data::Change(Box::new(change)),
-    };
-    let origin = Origin { source, delivery: DeliveryOffset(1), index: 0 };
-    Recorded { offset: EventOffset(1), recorded_at: event.time, revision: 0, origin, event }
+fn event(kind: &Kind, change: Change) -> Recorded {
+    let data = serde_json::to_value(change).unwrap();
+    given::event(kind.name(), at("2026-03-02T10:00:00Z"), &data).unwrap()
 }
 
 fn change() -> Change {
@@ -56,12 +45,12 @@ fn change() -> Change {
 }
 
 fn opened() -> Recorded {
-    event(Kind::ChangeCreated, change())
+    event(&Kind::ChangeCreated, change())
 }
 
 fn made_ready() -> Recorded {
     let ready_at = Some(at("2026-03-02T10:00:00Z"));
-    event(Kind::ChangeUpdated, Change { ready_at, ..change() })
+    event(&Kind::ChangeUpdated, Change { ready_at, ..change() })
 }
 
 /// A change of carol's to two files of the cart and one of the root.
@@ -226,12 +215,12 @@ fn recent_work_decides_between_those_who_are_as_busy() {
 
 #[test]
 fn a_draft_waits_until_it_is_ready() {
-    let draft = event(Kind::ChangeCreated, Change { draft: true, ..change() });
+    let draft = event(&Kind::ChangeCreated, Change { draft: true, ..change() });
     insta::assert_snapshot!(told(&draft, &world()), @"because a draft waits until it is ready for review");
     assert_eq!(asked(&made_ready(), &world()), asked(&opened(), &world()));
     let draft_again = with(|a| a.change.as_mut().unwrap().draft = true);
     insta::assert_snapshot!(told(&made_ready(), &draft_again), @"because it is a draft again");
-    let pushed = event(Kind::ChangeUpdated, change());
+    let pushed = event(&Kind::ChangeUpdated, change());
     insta::assert_snapshot!(told(&pushed, &world()), @"because it was neither opened nor made ready for review");
 }
 
@@ -244,11 +233,11 @@ fn a_closed_change_is_left_alone_and_forgotten() {
     assert_eq!(scene.answers.state.len(), 1);
     for kind in [Kind::ChangeMerged, Kind::ChangeAbandoned] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(told(&event(kind.clone(), change()), &scene), @"
+            insta::assert_snapshot!(told(&event(&kind, change()), &scene), @"
             forget change/github.com/acme/shop#7
             because it is closed: the choice is forgotten
             ");
-            insta::assert_snapshot!(told(&event(kind, change()), &world()), @"because it is closed, and nobody was chosen for it");
+            insta::assert_snapshot!(told(&event(&kind, change()), &world()), @"because it is closed, and nobody was chosen for it");
         }
     }
 }
@@ -273,14 +262,14 @@ fn a_second_delivery_asks_the_same_people_and_nobody_twice() {
 #[test]
 fn that_nobody_can_be_asked_is_said() {
     let without = with(|a| a.files = Some(BTreeMap::new()));
-    insta::assert_snapshot!(told(&opened(), &without), @"because no reviewer could be chosen: the branch main has no .github/CODEOWNERS, no CODEOWNERS, no docs/CODEOWNERS");
+    insta::assert_snapshot!(told(&opened(), &without), @"because what is needed cannot be had: the branch main has no .github/CODEOWNERS, no CODEOWNERS, no docs/CODEOWNERS");
     let large = with(|a| a.files = Some([("CODEOWNERS".to_owned(), "#".repeat(CODE_OWNERS_BYTES_MAX))].into()));
-    insta::assert_snapshot!(told(&opened(), &large), @"because no reviewer could be chosen: CODEOWNERS at main is not below 3 MB, so the forge does not load it either");
+    insta::assert_snapshot!(told(&opened(), &large), @"because what is needed cannot be had: CODEOWNERS at main is not below 3 MB, so the forge does not load it either");
     let alone = with(|a| a.files = Some([("docs/CODEOWNERS".to_owned(), "* @carol\n*.md\n".to_owned())].into()));
     insta::assert_snapshot!(told(&opened(), &alone), @"because no owner is left to ask; not asked: carol (author); 1 of the 3 files has no owner");
     let configured = with(|a| drop(a.settings.insert("file".to_owned(), json!("REVIEWERS"))));
-    insta::assert_snapshot!(told(&opened(), &configured), @"because no reviewer could be chosen: the branch main has no REVIEWERS");
-    let direct = event(Kind::ChangeCreated, Change { number: None, direct: true, ..change() });
+    insta::assert_snapshot!(told(&opened(), &configured), @"because what is needed cannot be had: the branch main has no REVIEWERS");
+    let direct = event(&Kind::ChangeCreated, Change { number: None, direct: true, ..change() });
     insta::assert_snapshot!(told(&direct, &world()), @"because nobody reviews a direct push");
 }
 
@@ -314,7 +303,7 @@ fn a_forge_that_is_away_is_asked_again_and_one_that_refuses_is_named() {
     let [change, file, files, reviews, events] = questions.map(|question| told(&opened(), &Without(question, false)));
     insta::allow_duplicates! {
         for needed in [change, file, files] {
-            insta::assert_snapshot!(needed, @"because no reviewer could be chosen: github.com: 503");
+            insta::assert_snapshot!(needed, @"because what is needed cannot be had: github.com: 503");
         }
     }
     insta::assert_snapshot!(reviews, @r#"
@@ -346,7 +335,7 @@ fn the_subscription_reads_and_finds_what_the_bot_reacts_to() {
     let manifest = ReviewerAssignment.manifest();
     let query = bus::query::Query::parse(manifest.subscription, at("2026-03-02T10:00:00Z")).unwrap();
     assert!(query.matches(&opened()) && query.matches(&made_ready()));
-    assert!(!query.matches(&event(Kind::ChangeReviewed, change())));
+    assert!(!query.matches(&event(&Kind::ChangeReviewed, change())));
     let outward = actions(&opened(), &world()).iter().filter(|action| action.is_outward()).count();
     assert!(outward <= manifest.actions_per_event_max);
 }
@@ -360,7 +349,7 @@ fn the_lot_falls_on_everybody() {
             a.files = Some([("CODEOWNERS".to_owned(), file.clone())].into());
             a.settings.insert("reviewers".to_owned(), json!(1));
         });
-        let change = event(Kind::ChangeCreated, Change { number: Some(number), ..change() });
+        let change = event(&Kind::ChangeCreated, Change { number: Some(number), ..change() });
         for one in asked(&change, &scene) {
             *counts.entry(one).or_default() += 1;
         }
