@@ -4,7 +4,8 @@ pub mod killed_pods;
 pub mod reviewer_assignment;
 
 use crate::contract::Bot;
+use killed_pods::KilledPods;
 use reviewer_assignment::ReviewerAssignment;
 
 /// Every built-in bot.
-pub const BOTS: &[&dyn Bot] = &[&ReviewerAssignment];
+pub const BOTS: &[&dyn Bot] = &[&KilledPods, &ReviewerAssignment];

@@ -1,4 +1,120 @@
-//! Killed pods: says to the owners of a service that one of its pods was killed, and why.
+//! Killed pods: says to the owners of a service that one of its pods was killed, why, since when, what changed, and
+//! what to do; once for each failure, however often it repeats.
+//!
+//! * [`cause`]: why, by a closed list. `collect` asks the cluster for what tells, `changes` the bus for what changed.
+//! * `report` and `detail` put it into words, `message` into the message of an `incident`.
+//! * `storm`: a node that loses many pods at once is one incident. `hourly`: no team is told more than it reads.
+//!
+//! Settings: `base_url` of this program's pages, `platform_channel` for incidents of nodes, `default_channel` for what
+//! nobody is known to own, `resolve_minutes` (10) without a kill before it is over, `team_messages_per_hour` (12).
 
+use bus::data::Data;
+use bus::event::Recorded;
+use bus::ids::EventId;
+
+use crate::contract::{Bot, Decision, Manifest};
+use crate::lookups::Lookups;
+use incident::CaseFile;
+use reminder::Note;
+use subject::Subject;
+
+mod answer;
+mod bus_events;
 pub mod cause;
+mod changes;
+mod collect;
+mod detail;
+mod hourly;
+mod incident;
+mod json;
+mod logs;
+mod message;
+mod opening;
+mod ownership;
 pub mod quantity;
+mod reminder;
+mod repeated;
+mod report;
+mod revisions;
+mod storm;
+mod subject;
+mod suppressed;
+mod words;
+
+/// The bot.
+#[derive(Debug, Clone, Copy)]
+pub struct KilledPods;
+
+impl Bot for KilledPods {
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            // What a person needs to find out what this says: describe, logs, events, node, last deployment.
+            toil_minutes: 10,
+            ..Manifest::new(
+                "killed-pods",
+                "Tells the owners of a service that a pod was killed: why, since when, what changed and what to do.",
+                "type:pod.killed type:pod.evicted type:pod.crashlooping type:message.answered",
+            )
+        }
+    }
+
+    fn handle(&self, event: &Recorded, lookups: &Lookups<'_>) -> Decision {
+        if let Data::Message(answer) = &event.event.data {
+            return answer::answered(event, answer, lookups);
+        }
+        let Data::Pod(pod) = &event.event.data else { return Decision::nothing("nothing was killed") };
+        let subject = Subject::read(event, pod, lookups);
+        match lookups.reminder() {
+            None => killed(&subject, lookups),
+            Some(reminder) => reminded(&reminder.note, &subject, lookups),
+        }
+    }
+}
+
+/// A kill: one of a failure that is known, or the first of a new one.
+fn killed(subject: &Subject, lookups: &Lookups<'_>) -> Decision {
+    if let Some(of_node) = storm::absorbing(subject, lookups) {
+        return Decision::nothing(of_node);
+    }
+    let mut file = CaseFile::of(subject, lookups);
+    if let Some(incident) = file.knowing(&subject.run) {
+        let number = incident.number;
+        return repeated::told_again(subject, file, number, lookups);
+    }
+    let of_pod = collect::verdict_of_pod(subject);
+    let signature = incident::signature(&of_pod, subject);
+    if let Some(incident) = file.like(&signature, subject) {
+        let number = incident.number;
+        return repeated::once_more(subject, file, number, lookups);
+    }
+    let collected = collect::for_verdict(subject, lookups);
+    let verdict = collected.verdict(subject);
+    if verdict.cause.is_suppressed() {
+        return suppressed::counted(&verdict, lookups);
+    }
+    if let Some(incident) = file.of_cause(&verdict, subject) {
+        let number = incident.number;
+        return repeated::once_more(subject, file, number, lookups);
+    }
+    opening::open(subject, (signature, &verdict), collected, file, lookups)
+}
+
+/// The bot asked to be reminded of a kill.
+fn reminded(note: &str, subject: &Subject, lookups: &Lookups<'_>) -> Decision {
+    match Note::read(note) {
+        Some(Note::Settle(number)) => reminder::settle(number, subject, lookups),
+        Some(Note::Watch(number)) => reminder::watch(number, subject, lookups),
+        Some(Note::Forget(number)) => reminder::forget(number, subject, lookups),
+        Some(Note::Storm) => {
+            let (actions, because) = storm::refresh(subject, lookups);
+            Decision::act(actions, because)
+        }
+        None => Decision::nothing("the note is of another version of this bot"),
+    }
+}
+
+/// Where the whole report of an event is, if the pages have an address.
+fn report_address(event: EventId, lookups: &Lookups<'_>) -> Option<String> {
+    let base: String = lookups.setting("base_url")?;
+    Some(format!("{}/events/{event}", base.trim_end_matches('/')))
+}
