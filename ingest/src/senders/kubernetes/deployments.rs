@@ -14,6 +14,7 @@ use super::told::{KnownAs, Told, subject};
 use super::workload;
 use crate::sender::Draft;
 use crate::senders::image::Image;
+use crate::senders::reading::is_sha;
 
 /// Where a deployment and its replica sets say which rollout they are.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -200,9 +201,4 @@ fn updated(condition: &Condition) -> Option<DateTime<Utc>> {
 
 fn seconds(condition: &Condition) -> i64 {
     updated(condition).map(|at| at.timestamp()).unwrap_or_default()
-}
-
-/// True for a full object name of git, which many builds tag their images with.
-fn is_sha(tag: &str) -> bool {
-    tag.len() == 40 && tag.bytes().all(|b| b.is_ascii_hexdigit())
 }

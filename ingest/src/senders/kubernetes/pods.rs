@@ -241,7 +241,7 @@ fn kill(told: &Told<'_>, pod: &Pod, ended: &Ended<'_>) -> Draft {
         killed_at: at,
         ..container(told, pod, ended.status)
     };
-    draft(told, Kind::PodKilled, ended.identity(pod), at, data)
+    draft(told, Kind::PodKilled, &ended.identity(pod), at, data)
 }
 
 fn whole_pod(told: &Told<'_>, pod: &Pod, end: &PodEnd<'_>) -> Draft {
@@ -256,7 +256,7 @@ fn whole_pod(told: &Told<'_>, pod: &Pod, end: &PodEnd<'_>) -> Draft {
         killed_at: at,
         ..describe(told, pod)
     };
-    draft(told, end.kind.clone(), end.identity(pod), at, data)
+    draft(told, end.kind.clone(), &end.identity(pod), at, data)
 }
 
 fn cannot_start(told: &Told<'_>, pod: &Pod, status: &ContainerStatus, class: &str) -> Draft {
@@ -268,19 +268,19 @@ fn cannot_start(told: &Told<'_>, pod: &Pod, status: &ContainerStatus, class: &st
         killed_at: at,
         ..container(told, pod, status)
     };
-    draft(told, Kind::PodCrashLooping, waiting_identity(pod, status, class), at, data)
+    draft(told, Kind::PodCrashLooping, &waiting_identity(pod, status, class), at, data)
 }
 
 fn no_place(told: &Told<'_>, pod: &Pod, condition: &Condition) -> Draft {
     let data = runtime::Pod { reason: Some(condition.reason.clone()), ..describe(told, pod) };
     let at = condition.last_transition_time;
-    draft(told, Kind::PodUnschedulable, unschedulable_identity(pod, condition), at, data)
+    draft(told, Kind::PodUnschedulable, &unschedulable_identity(pod, condition), at, data)
 }
 
-fn draft(told: &Told<'_>, kind: Kind, identity: String, at: Option<DateTime<Utc>>, data: runtime::Pod) -> Draft {
+fn draft(told: &Told<'_>, kind: Kind, identity: &str, at: Option<DateTime<Utc>>, data: runtime::Pod) -> Draft {
     let data = runtime::Pod { id: format!("{}/{identity}", told.cluster), ..data };
     let subject = ["Pod", data.namespace.as_deref().unwrap_or_default(), data.pod.as_deref().unwrap_or_default()];
-    told.draft(kind, subject.join("/"), at, Data::Pod(Box::new(data))).known_as(&identity)
+    told.draft(kind, subject.join("/"), at, Data::Pod(Box::new(data))).known_as(identity)
 }
 
 fn container(told: &Told<'_>, pod: &Pod, status: &ContainerStatus) -> runtime::Pod {

@@ -31,18 +31,17 @@ fn marks(resource: Resource, object: &Value) -> Vec<u64> {
 /// Kind, subject and what the data says, one event a line.
 fn lines(events: &[Event]) -> String {
     let line = |event: &Event| {
-        let data = match &event.data {
-            Data::Pod(pod) => {
-                let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-                let code = pod.exit_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
-                format!("{} {} {} {code}", word(&pod.workload), word(&pod.container), word(&pod.reason))
-            }
-            Data::Node(node) => node.pressure.clone().unwrap_or_default(),
-            Data::Deployment(data) => {
-                let said = [&data.service, &data.environment, &data.version, &data.artifact];
-                said.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
-            }
-            _ => event.key.to_string(),
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let data = if let Data::Pod(pod) = &event.data {
+            let code = pod.exit_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
+            format!("{} {} {} {code}", word(&pod.workload), word(&pod.container), word(&pod.reason))
+        } else if let Data::Node(node) = &event.data {
+            word(&node.pressure)
+        } else if let Data::Deployment(data) = &event.data {
+            let said = [&data.service, &data.environment, &data.version, &data.artifact];
+            said.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+        } else {
+            event.key.to_string()
         };
         format!("{} {} | {data}", event.kind, event.subject)
     };

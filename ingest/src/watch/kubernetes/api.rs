@@ -274,10 +274,10 @@ mod tests {
         let paths = |resource, only| {
             routes(resource, only, "own").into_iter().map(|route| route.path).collect::<Vec<_>>().join(" ")
         };
-        insta::assert_snapshot!(paths(Resource::Pods, None), @"");
-        insta::assert_snapshot!(paths(Resource::Events, None), @"");
-        insta::assert_snapshot!(paths(Resource::ReplicaSets, Some("shop")), @"");
-        insta::assert_snapshot!(paths(Resource::Nodes, None), @"");
+        insta::assert_snapshot!(paths(Resource::Pods, None), @"/api/v1/pods /api/v1/namespaces/own/pods");
+        insta::assert_snapshot!(paths(Resource::Events, None), @"/api/v1/events /apis/events.k8s.io/v1/events /api/v1/namespaces/own/events /apis/events.k8s.io/v1/namespaces/own/events");
+        insta::assert_snapshot!(paths(Resource::ReplicaSets, Some("shop")), @"/apis/apps/v1/namespaces/shop/replicasets");
+        insta::assert_snapshot!(paths(Resource::Nodes, None), @"/api/v1/nodes");
         insta::assert_snapshot!(paths(Resource::Nodes, Some("shop")), @"");
     }
 }

@@ -336,7 +336,7 @@ impl Follower {
 
     async fn save(&mut self) -> Result<(), StreamError> {
         self.save_at = Instant::now() + SAVE_EVERY;
-        match self.known.to_save() {
+        match self.known.take_unsaved() {
             Some(text) => self.streams.save_setting(&self.setting(), text).await,
             None => Ok(()),
         }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::mem;
 
 use base64::Engine as _;
@@ -20,7 +21,7 @@ const FORM: u32 = 1;
 const COMPRESSED_BYTES_MIN: usize = 4 << 10;
 
 /// A saved text is at most this when read: a million objects.
-const SAVED_BYTES_MAX: usize = 256 << 20;
+const SAVED_BYTES_MAX: u64 = 256 << 20;
 
 /// Fast, since it is done every few seconds.
 const COMPRESSION_LEVEL: i32 = 1;
@@ -151,7 +152,7 @@ impl Known {
     }
 
     /// What to save, if anything changed since.
-    pub(super) fn to_save(&mut self) -> Option<String> {
+    pub(super) fn take_unsaved(&mut self) -> Option<String> {
         if !mem::take(&mut self.unsaved) {
             return None;
         }
@@ -181,9 +182,11 @@ struct Saved<'s> {
     form: u32,
     path: Cow<'s, str>,
     cursor: Option<Cow<'s, str>>,
-    /// Uid, version, name and what was told.
-    objects: Vec<(Cow<'s, str>, Cow<'s, str>, Cow<'s, str>, Cow<'s, [u64]>)>,
+    objects: Vec<SavedEntry<'s>>,
 }
+
+/// Uid, version, name and what was told.
+type SavedEntry<'s> = (Cow<'s, str>, Cow<'s, str>, Cow<'s, str>, Cow<'s, [u64]>);
 
 fn packed(text: &str) -> String {
     let compress = || zstd::bulk::compress(text.as_bytes(), COMPRESSION_LEVEL).ok();
@@ -193,8 +196,10 @@ fn packed(text: &str) -> String {
 
 fn unpacked(text: &str) -> Option<String> {
     let Some(packed) = text.strip_prefix("zstd:") else { return Some(text.to_owned()) };
-    let bytes = zstd::bulk::decompress(&STANDARD.decode(packed).ok()?, SAVED_BYTES_MAX).ok()?;
-    String::from_utf8(bytes).ok()
+    let bytes = STANDARD.decode(packed).ok()?;
+    let mut text = String::new();
+    zstd::Decoder::new(&*bytes).ok()?.take(SAVED_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 #[cfg(test)]
@@ -229,8 +234,8 @@ mod tests {
             (0..objects).for_each(|n| known.stage(&format!("uid-{n}"), Some(entry("17", &[n, u64::MAX]))));
             known.stage_cursor("18".to_owned());
             known.commit();
-            let saved = known.to_save().unwrap();
-            assert_eq!(known.to_save(), None, "it is saved");
+            let saved = known.take_unsaved().unwrap();
+            assert_eq!(known.take_unsaved(), None, "it is saved");
             assert_eq!(saved.starts_with("zstd:"), objects > 1);
             let restored = Known::restore(&saved).unwrap();
             assert_eq!(

@@ -62,10 +62,8 @@ fn ids(pod: &Value) -> BTreeSet<EventId> {
 }
 
 fn data(pod: &Value) -> runtime::Pod {
-    match events("pods", "MODIFIED", pod, &[]).remove(0).data {
-        Data::Pod(data) => *data,
-        other => panic!("{other:?}"),
-    }
+    let Data::Pod(data) = events("pods", "MODIFIED", pod, &[]).remove(0).data else { panic!("{pod}") };
+    *data
 }
 
 #[test]
@@ -120,7 +118,7 @@ fn two_runs_that_ended_are_two_kills() {
 fn what_ends_as_it_should_is_no_kill() {
     let done = pod(&app(&terminated(0, "Completed"), &json!({}), 0));
     assert_eq!(kinds(&done), ["pod.killed"], "it should have gone on");
-    let job = with(done.clone(), &json!({"spec": {"restartPolicy": "OnFailure"}}));
+    let job = with(done, &json!({"spec": {"restartPolicy": "OnFailure"}}));
     assert_eq!(kinds(&job), ["io.kubernetes.pods.modified"]);
     assert_eq!(marks(Resource::Pods, &job), [0; 0]);
     let init =
