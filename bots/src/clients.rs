@@ -4,7 +4,14 @@
 //! pace, records and idempotency are the runtime's.
 
 pub mod code_owners;
+mod http;
+pub mod secrets;
+pub mod settings;
+pub mod slack;
+#[cfg(test)]
+mod stub;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::mark::Mark;
@@ -13,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::lookups::{Question, Told};
+
+use settings::{ClientError, ClusterSettings, ToolSettings};
 
 /// A tool.
 pub trait Client: Send + Sync {
@@ -101,4 +110,19 @@ pub enum Problem {
         /// In words; never holds a secret.
         reason: String,
     },
+}
+
+/// The clients of the tools and clusters that are configured. Nothing is asked of them yet.
+///
+/// # Errors
+/// If a setting is missing or wrong; the error says what to do.
+pub fn connect(tools: &[ToolSettings], _clusters: &[ClusterSettings]) -> Result<Vec<Arc<dyn Client>>, ClientError> {
+    let mut clients: Vec<Arc<dyn Client>> = Vec::new();
+    for tool in tools {
+        match tool.name.as_str() {
+            slack::NAME => clients.push(Arc::new(slack::Slack::new(tool)?)),
+            other => return Err(ClientError::UnknownTool(other.to_owned())),
+        }
+    }
+    Ok(clients)
 }
