@@ -1,6 +1,7 @@
 //! The senders, a plain list. A new one is a file here, real payloads under `ingest/testdata/`, and a line below.
 
 pub mod alertmanager;
+pub mod argocd;
 pub mod cloudevents;
 pub mod devhose;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::sender::Sender;
 /// Every sender this program understands.
 pub const SENDERS: &[&Sender] = &[
     &alertmanager::ALERTMANAGER,
+    &argocd::ARGOCD,
     &cloudevents::CLOUDEVENTS,
     &devhose::DEVHOSE,
     &git::GIT,

@@ -129,11 +129,11 @@ fn normalize(delivery: &Delivery) -> Result<Vec<Draft>, Unreadable> {
     if truncated > 0 {
         let told = json!({"groupKey": notification.group_key, "receiver": notification.receiver, "truncatedAlerts": truncated});
         let subject = filled(notification.group_key).unwrap_or_else(|| place.name.clone());
-        drafts.push(place.own("com.prometheus.notification.truncated", subject, None, Data::Other(told)));
+        drafts.push(place.own("com.prometheus.notification.truncated", &subject, None, Data::Other(told)));
     }
     if drafts.is_empty() {
         let data = if body.is_object() { Data::AsReceived } else { Data::Other(body) };
-        drafts.push(place.own("com.prometheus.notification", place.name.clone(), None, data));
+        drafts.push(place.own("com.prometheus.notification", &place.name, None, data));
     }
     Ok(drafts)
 }
@@ -154,7 +154,7 @@ impl Place {
         Self { source, name, received_at: delivery.content.received_at }
     }
 
-    fn own(&self, kind: &str, subject: String, time: Option<DateTime<Utc>>, data: Data) -> Draft {
+    fn own(&self, kind: &str, subject: &str, time: Option<DateTime<Utc>>, data: Data) -> Draft {
         let subject: String = subject.chars().filter(|c| !c.is_control()).collect();
         let subject = if subject.is_empty() { self.name.clone() } else { subject };
         event(Kind::from(kind), &self.source, subject, time.unwrap_or(self.received_at), data)
@@ -185,7 +185,7 @@ fn read(place: &Place, alert: &Alert) -> Option<Draft> {
         event(kind, &place.source, id, time.unwrap_or(place.received_at), data)
     } else {
         let told = serde_json::to_value(alert).unwrap_or_default();
-        place.own(&format!("com.prometheus.alert.{state}"), id, time, Data::Other(told))
+        place.own(&format!("com.prometheus.alert.{state}"), &id, time, Data::Other(told))
     };
     Some(known_as(draft, &format!("{fingerprint}/{since}/{state}")))
 }

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn what_a_bot_did_is_an_event_under_its_mark() {
         let delivery = fixtures::load("devhose", "action.performed");
-        insta::assert_snapshot!(fixtures::print(&normalize(&delivery).unwrap()), @r#"
+        insta::assert_snapshot!(fixtures::print(&normalize(&delivery).unwrap()), @r##"
         action.performed killed-pods/d5c9dd48-306d-5a84-aba5-f61bdba4312f/0.0 at 2026-01-05T10:25:00.250Z
         source /bots/killed-pods, key checkout
         {
@@ -101,7 +101,7 @@ mod tests {
           "toilMinutes": 12,
           "url": "https://acme.slack.com/archives/C0PAYMENTS/p1767608700000100"
         }
-        "#);
+        "##);
         let id = delivery_id(&HeaderMap::new(), &delivery.content.body).unwrap();
         assert_eq!(id.as_str(), "killed-pods/d5c9dd48-306d-5a84-aba5-f61bdba4312f/0.0");
     }

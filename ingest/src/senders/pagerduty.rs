@@ -110,7 +110,7 @@ fn read(delivery: &Delivery, told: Event) -> Option<Vec<Draft>> {
     let time = instant_of(told.occurred_at.as_ref()).unwrap_or(delivery.content.received_at);
     let resource = told.data.unwrap_or_default();
     let kind = KINDS.iter().find(|(name, _)| *name == event_type).map(|(_, kind)| kind.clone());
-    let incident = kind.and_then(|kind| Told::of(resource_of(&resource), delivery, kind, time));
+    let incident = kind.and_then(|kind| Told::of(&resource_of(&resource), delivery, kind, time));
     Some(vec![match incident {
         Some(told) => told.draft(),
         None => {
@@ -159,7 +159,7 @@ struct Told {
 
 impl Told {
     /// None if the incident has no id.
-    fn of(known: Known<'_>, delivery: &Delivery, kind: Kind, time: DateTime<Utc>) -> Option<Self> {
+    fn of(known: &Known<'_>, delivery: &Delivery, kind: Kind, time: DateTime<Utc>) -> Option<Self> {
         let number = known.id.filter(|id| is_plain(id))?;
         let place = known.page.and_then(without_scheme).map(str::to_owned);
         let at = |wanted: Kind| (kind == wanted).then_some(time);

@@ -80,7 +80,7 @@ fn read_message(delivery: &Delivery, message: Message) -> Option<Draft> {
     let incident = message.incident.or_else(|| message.data?.incident).unwrap_or_default();
     let time = instant_of(message.created_on.as_ref()).unwrap_or(delivery.content.received_at);
     let kind = KINDS.iter().find(|(name, _)| *name == event_type).map(|(_, kind)| kind.clone());
-    let draft = match kind.and_then(|kind| Told::of(known(&incident), delivery, kind, time)) {
+    let draft = match kind.and_then(|kind| Told::of(&known(&incident), delivery, kind, time)) {
         Some(told) => told.draft(),
         None => {
             let subject = incident.id.filter(|id| is_plain(id)).unwrap_or_else(|| event_type.clone());
