@@ -9,6 +9,8 @@ use crate::contract::{Bot, Decision};
 use crate::lookups::{Asked, Lookups, Reminder, World};
 use crate::runtime::record::RunId;
 
+mod document;
+
 /// What a bot made of an event, and what it asked for it. Nothing of it was performed.
 #[derive(Debug, Clone)]
 pub struct Trial {
@@ -54,10 +56,7 @@ pub fn attempt(
     now: DateTime<Utc>,
     reminder: Option<Reminder>,
 ) -> Trial {
-    let lookups = Lookups::new(world, now, reminder.clone());
-    // A bot keeps nothing between runs, so a panic leaves nothing half done behind.
-    let decision =
-        catch_unwind(AssertUnwindSafe(|| bot.handle(event, &lookups))).map_err(|panic| words(panic.as_ref()));
+    let (decision, asked) = decide(bot, event, world, now, reminder.clone());
     let manifest = bot.manifest();
     Trial {
         bot: manifest.name,
@@ -66,9 +65,24 @@ pub fn attempt(
         reminder,
         now,
         decision,
-        asked: lookups.into_asked(),
+        asked,
         answered_by: AnsweredBy::Given,
     }
+}
+
+/// As [`attempt`], with the bare outcome: what the bot decided, or the words of its panic, and what it asked.
+pub(crate) fn decide(
+    bot: &dyn Bot,
+    event: &Recorded,
+    world: &dyn World,
+    now: DateTime<Utc>,
+    reminder: Option<Reminder>,
+) -> (Result<Decision, String>, Vec<Asked>) {
+    let lookups = Lookups::new(world, now, reminder);
+    // A bot keeps nothing between runs, so a panic leaves nothing half done behind.
+    let decision =
+        catch_unwind(AssertUnwindSafe(|| bot.handle(event, &lookups))).map_err(|panic| words(panic.as_ref()));
+    (decision, lookups.into_asked())
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

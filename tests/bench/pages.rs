@@ -1,8 +1,12 @@
 //! Server time of pages with a million events in the log.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bots::lookups::{OwnedThing, Owner};
+use bots::runtime::{Bots, Outside, Owners};
 use bus::streams::Streams;
 use chrono::Utc;
 use ingest::demo::{self, Options};
@@ -20,10 +24,11 @@ const SCALE: f64 = 25.0;
 /// Requests for each page.
 const REQUESTS: usize = 60;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/",
     "/teams",
     "/services",
+    "/services/checkout",
     "/metrics/lead-time",
     "/metrics/size-merge-time",
     "/events",
@@ -71,6 +76,8 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
             ledger: Arc::clone(&ledger),
             rebuilding: Arc::default(),
             hooks: Hooks::new(streams.clone(), Arc::new(Sources::default()), Arc::new(Utc::now)),
+            bots: open_bots(directory.path(), &streams).await,
+            watches: Arc::new(Vec::new),
             stop: stopped,
         });
         let mut figures = vec![("pages: events in the log".to_owned(), head.0.to_string())];
@@ -94,4 +101,21 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
         streams.close().await.unwrap();
         figures
     })
+}
+
+/// The bots of the program, without any tool: pages ask how they stand.
+async fn open_bots(directory: &Path, streams: &Streams) -> Bots {
+    struct Nobody;
+    impl Owners for Nobody {
+        fn owner(&self, _thing: &OwnedThing) -> Owner {
+            Owner::default()
+        }
+
+        fn channel(&self, _team: &str) -> Option<String> {
+            None
+        }
+    }
+    let settings = bots::runtime::Settings { bots: BTreeMap::new(), clock: Arc::new(Utc::now), crash_at: None };
+    let outside = Outside { clients: Vec::new(), owners: Arc::new(Nobody) };
+    Bots::open(directory, streams.clone(), bots::builtin::BOTS, settings, outside).await.unwrap()
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::site::App;
 use crate::state::BadValue;
 
+mod bots;
 mod events;
 mod import;
 mod metrics;
@@ -39,6 +40,17 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/quarantine", get(sources::quarantine))
         .route("/api/v1/quarantine/{offset}/retry", post(sources::retry))
+        .route("/api/v1/bots", get(bots::list))
+        .route("/api/v1/bots/{bot}", get(bots::one))
+        .route("/api/v1/bots/{bot}/runs", get(bots::runs))
+        .route("/api/v1/bots/{bot}/runs/{run}", get(bots::run))
+        .route("/api/v1/bots/{bot}/dead-letters", get(bots::dead_letters))
+        .route("/api/v1/dead-letters", get(bots::dead_letters))
+        .route("/api/v1/bots/{bot}/pause", post(bots::pause))
+        .route("/api/v1/bots/{bot}/resume", post(bots::resume))
+        .route("/api/v1/bots/{bot}/redrive", post(bots::redrive))
+        .route("/api/v1/bots/{bot}/test", post(bots::test))
+        .route("/api/v1/bots/{bot}/replay", post(bots::replay::start))
         .route("/api/v1/import/{*source}", post(import::store))
         .route("/api/v1/known/{*source}", post(import::known))
         .route("/api/v1/rebuild/{mode}", post(rebuild::start))

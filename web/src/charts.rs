@@ -13,6 +13,7 @@ pub(crate) mod bands;
 pub(crate) mod bars;
 pub(crate) mod boxes;
 pub(crate) mod categories;
+pub(crate) mod lanes;
 pub(crate) mod phases;
 pub(crate) mod ratios;
 pub(crate) mod recovery;

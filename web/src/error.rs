@@ -9,6 +9,9 @@ use crate::nearest::nearest;
 use crate::request::Request;
 use crate::state::BadValue;
 
+/// What it means that a team or a service is not known.
+const UNHEARD: &str = "It never delivered an event, or goes by another name in the catalog.";
+
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PageError {
@@ -18,7 +21,7 @@ pub(crate) enum PageError {
     /// There is no such thing.
     #[error("there is no {kind} {name:?}")]
     NotFound {
-        /// `page`, `team`, `service`, `metric`, `repository`.
+        /// `page`, `team`, `service`, `metric`, `repository`, `event`, `bot`, `run`.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -64,11 +67,16 @@ impl PageError {
                 "/".to_owned(),
             ),
             Self::NotFound { meant: Some((name, href)), .. } => {
-                ("Figures exist only for known names.".to_owned(), format!("Did you mean {name}?"), href.clone())
+                ("Only known names have a page.".to_owned(), format!("Did you mean {name}?"), href.clone())
             }
             Self::NotFound { kind, meant: None, .. } => {
-                let list = if *kind == "team" { "teams" } else { "services" };
-                let means = "It never delivered an event, or goes by another name in the catalog.".to_owned();
+                let (list, means) = match *kind {
+                    "team" => ("teams", UNHEARD),
+                    "bot" => ("bots", "The program has no bot of that name."),
+                    "run" => ("bots", "It never was, or is so old that it is not kept any more."),
+                    _ => ("services", UNHEARD),
+                };
+                let means = means.to_owned();
                 (means, format!("Look through all {list}"), format!("/{list}"))
             }
             Self::Ask(

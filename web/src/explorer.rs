@@ -19,7 +19,7 @@ use crate::site::App;
 mod event;
 mod histogram;
 mod list;
-mod row;
+pub(crate) mod row;
 mod sources;
 
 /// The routes.

@@ -19,6 +19,8 @@ pub(crate) enum Tab {
     Services,
     /// `/events`
     Events,
+    /// `/bots`
+    Bots,
     /// `/sources`
     Sources,
     /// Any page that is under none of them.
@@ -26,11 +28,12 @@ pub(crate) enum Tab {
 }
 
 /// The items in order: tab, address, name.
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: [(Tab, &str, &str); 6] = [
     (Tab::NorthStar, "/", "North Star"),
     (Tab::Teams, "/teams", "Teams"),
     (Tab::Services, "/services", "Services"),
     (Tab::Events, "/events", "Events"),
+    (Tab::Bots, "/bots", "Bots"),
     (Tab::Sources, "/sources", "Sources"),
 ];
 

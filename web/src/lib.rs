@@ -7,12 +7,14 @@
 mod answers;
 mod api;
 mod assets;
+mod bots;
 mod charts;
 mod error;
 mod explorer;
 mod export;
 mod figure;
 mod format;
+mod happenings;
 mod layout;
 mod nearest;
 mod pages;
@@ -29,4 +31,4 @@ mod testing;
 
 pub use answers::Answers;
 pub use router::{router, site_router};
-pub use site::{App, FirstSteps, Site};
+pub use site::{App, FirstSteps, Site, Watched, Watches};

@@ -72,6 +72,39 @@ pub(crate) fn text(text: &str) -> (String, usize) {
     (masked, mask.count)
 }
 
+/// People who are named in several documents, to be taken out of every text that was made from them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct People {
+    names: Vec<String>,
+}
+
+impl People {
+    /// Those whose accounts stand in the documents, and those who are known otherwise.
+    pub(crate) fn of<'a>(
+        documents: impl IntoIterator<Item = &'a Value>,
+        also: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut names: BTreeSet<String> = also.into_iter().collect();
+        let mut places = BTreeSet::new();
+        for document in documents {
+            collect(document, None, &mut names);
+            repositories(document, &mut places);
+        }
+        names.retain(|name| name.chars().count() >= NAME_CHARACTERS_MIN && name != MARK && !places.contains(name));
+        Self { names: longest_first(names) }
+    }
+
+    /// A text without them, and without what looks like a person.
+    pub(crate) fn text(&self, text: &str) -> String {
+        Mask { names: self.names.clone(), count: 0 }.text(text).into_owned()
+    }
+
+    /// A document without them, and without the accounts that stand in it.
+    pub(crate) fn json(&self, document: &Value) -> Value {
+        Mask { names: self.names.clone(), count: 0 }.value(&json(document).value, None)
+    }
+}
+
 /// An object that is the account of a person or a bot.
 fn is_account(fields: &Map<String, Value>, key: Option<&str>) -> bool {
     let is_organisation = fields.get("type").and_then(Value::as_str) == Some("Organization");

@@ -12,8 +12,9 @@ use crate::charts::{self, Drawing};
 use crate::error::PageError;
 use crate::export;
 use crate::format;
+use crate::happenings::Happenings;
 use crate::layout::{Layout, Tab, Theme};
-use crate::site::{FirstSteps, Site};
+use crate::site::{FirstSteps, Served};
 use crate::state::{Asked, segment};
 use crate::table::Table;
 
@@ -38,6 +39,7 @@ pub(crate) const SUFFIXES: [(&str, Format); 3] =
 /// A request for a page.
 pub(crate) struct Request {
     view: Arc<dyn Answers>,
+    happenings: Arc<dyn Happenings>,
     /// The moment that counts as now.
     pub(crate) now: DateTime<Utc>,
     /// What the address asks for.
@@ -66,11 +68,12 @@ impl Request {
     /// # Errors
     /// If a value of the address cannot be used.
     pub(crate) fn new(
-        site: &Site,
+        served: &Served,
         uri: &Uri,
         headers: &HeaderMap,
         parameter: Option<String>,
     ) -> Result<Self, PageError> {
+        let site = &served.site;
         let view = (site.ledger)();
         let now = (site.clock)();
         let (path, format) = split_suffix(uri.path());
@@ -80,6 +83,7 @@ impl Request {
             parameter.map(|text| if path.ends_with(&*segment(&text)) { text } else { without_suffix(&text) });
         Ok(Self {
             view,
+            happenings: Arc::clone(&served.happenings),
             now,
             asked,
             format,
@@ -93,6 +97,11 @@ impl Request {
     /// Who answers.
     pub(crate) fn view(&self) -> &dyn Answers {
         self.view.as_ref()
+    }
+
+    /// What happened.
+    pub(crate) fn happenings(&self) -> &dyn Happenings {
+        self.happenings.as_ref()
     }
 
     /// What the path names, such as the team of `/teams/{team}`.

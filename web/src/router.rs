@@ -1,5 +1,7 @@
 //! From requests to pages: routes, headers, conditional requests, compression.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
@@ -13,12 +15,14 @@ use tower_http::compression::CompressionLayer;
 
 use crate::api;
 use crate::assets;
+use crate::bots;
 use crate::error::PageError;
 use crate::explorer;
+use crate::happenings::{Bus, Nothing};
 use crate::layout::{Layout, Tab, Theme};
 use crate::pages::{self, Page};
 use crate::request::{Format, Reply, Request, SUFFIXES};
-use crate::site::{App, Site};
+use crate::site::{App, Served, Site};
 
 /// Only our own files, no inline script or style, no framing: a page that shows what senders wrote must not run it.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -28,17 +32,18 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// All of the web half.
 pub fn router(app: App) -> Router {
-    let site = app.site.clone();
-    let events = explorer::router().merge(api::router()).with_state(app);
-    finished(metric_pages(site).merge(events))
+    let bus = Bus { streams: app.streams.clone(), watches: Arc::clone(&app.watches) };
+    let served = Served { site: app.site.clone(), happenings: Arc::new(bus) };
+    let events = explorer::router().merge(bots::router()).merge(api::router()).with_state(app);
+    finished(metric_pages(served).merge(events))
 }
 
 /// The pages of metrics alone.
 pub fn site_router(site: Site) -> Router {
-    finished(metric_pages(site))
+    finished(metric_pages(Served { site, happenings: Arc::new(Nothing) }))
 }
 
-fn metric_pages(site: Site) -> Router {
+fn metric_pages(served: Served) -> Router {
     let mut router = Router::new()
         .route("/a/{file}", get(assets::serve))
         .route("/theme", get(pages::theme::choose))
@@ -49,7 +54,7 @@ fn metric_pages(site: Site) -> Router {
                 router.route(&path, get(move |state, uri, headers, params| serve(page, state, uri, headers, params)));
         }
     }
-    router.with_state(site)
+    router.with_state(served)
 }
 
 /// What every answer has in common.
@@ -67,7 +72,7 @@ fn paths(page: &Page) -> Vec<String> {
 
 async fn serve(
     page: &'static Page,
-    State(site): State<Site>,
+    State(served): State<Served>,
     uri: Uri,
     headers: HeaderMap,
     params: RawPathParams,
@@ -77,7 +82,7 @@ async fn serve(
     let conditions = headers.get(IF_NONE_MATCH).cloned();
     // Computing a metric may take longer than a turn of the runtime should.
     let work = tokio::task::spawn_blocking(move || {
-        let request = Request::new(&site, &uri, &headers, parameter)?;
+        let request = Request::new(&served, &uri, &headers, parameter)?;
         Ok((request.format, (page.build)(&request)?))
     });
     match work.await.unwrap_or(Err(PageError::Cut)) {

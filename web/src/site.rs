@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bots::runtime::Bots;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use ingest::hooks::Hooks;
@@ -10,9 +11,10 @@ use ledger::ledger::Ledger;
 use tokio::sync::{Mutex, watch};
 
 use crate::answers::Answers;
+use crate::happenings::Happenings;
 
 /// Everything the web half needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     /// For pages of metrics.
     pub site: Site,
@@ -24,8 +26,51 @@ pub struct App {
     pub rebuilding: Arc<Mutex<()>>,
     /// For the page of sources.
     pub hooks: Hooks,
+    /// For the pages of bots.
+    pub bots: Bots,
+    /// For the page of sources: how each watch stands.
+    pub watches: Watches,
     /// Turns true when the program stops: live streams then end.
     pub stop: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("site", &self.site).field("bots", &self.bots).finish_non_exhaustive()
+    }
+}
+
+/// Tells how everything that is watched stands now.
+pub type Watches = Arc<dyn Fn() -> Vec<Watched> + Send + Sync>;
+
+/// Something that is watched rather than listened to: one resource of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Watched {
+    /// What it belongs to: the cluster.
+    pub name: String,
+    /// Which part of it: `pods`.
+    pub resource: String,
+    /// In words, with the reason where it is not well: `watching`, `backing off: connection refused`.
+    pub state: String,
+    /// False if somebody has to look.
+    pub well: bool,
+    /// Since when it stands so.
+    pub since: Option<DateTime<Utc>>,
+    /// When something last changed there.
+    pub last_change: Option<DateTime<Utc>>,
+    /// How many objects there are.
+    pub objects: Option<u64>,
+    /// How often everything had to be listed again.
+    pub relists: u64,
+    /// What to do, where something is to be done.
+    pub remedy: Option<String>,
+}
+
+/// What a page of metrics is served from.
+#[derive(Clone)]
+pub(crate) struct Served {
+    pub(crate) site: Site,
+    pub(crate) happenings: Arc<dyn Happenings>,
 }
 
 /// What pages of metrics need.

@@ -15,7 +15,7 @@ pub(crate) const QUARANTINED_MAX: usize = 1_000;
 /// `GET /api/v1/sources`
 pub(super) async fn list(State(app): State<App>) -> Result<Response, ApiError> {
     let sources = standing::of_all(&app).await?;
-    Ok(answer(&json!({"sources": sources, "rejected": app.hooks.rejected()})))
+    Ok(answer(&json!({"sources": sources, "watches": (app.watches)(), "rejected": app.hooks.rejected()})))
 }
 
 /// `GET /api/v1/quarantine`

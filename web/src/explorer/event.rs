@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::row::Row;
 use super::{Failed, html, layout};
 use crate::api::document;
+use crate::bots::RunLine;
 use crate::error::PageError;
 use crate::layout::{Layout, Tab};
 use crate::redact;
@@ -36,6 +37,8 @@ struct EventPage {
     normalized: String,
     siblings: Vec<Row>,
     counted_in: Vec<Counted>,
+    /// Which bots ran on it.
+    runs: Vec<RunLine>,
 }
 
 /// The delivery as it is shown.
@@ -106,6 +109,7 @@ pub(super) async fn page(
         },
         siblings,
         counted_in: counted_in.collect(),
+        runs: RunLine::all(&app, &app.bots.runs_of_event(parsed).await?).await?,
         command: format!("devhose events get {id}"),
         title,
     };

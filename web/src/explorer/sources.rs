@@ -12,7 +12,7 @@ use ingest::hooks::rejected::Rejected;
 use super::{Failed, html, layout, row};
 use crate::format;
 use crate::layout::{Layout, Tab};
-use crate::site::App;
+use crate::site::{App, Watched};
 use crate::standing::{self, Standing, State as Stands};
 
 /// Rows of each list.
@@ -24,6 +24,7 @@ struct SourcesPage {
     layout: Layout,
     sentence: String,
     sources: Vec<SourceRow>,
+    watched: Vec<WatchedRow>,
     rejected: Vec<RejectedRow>,
     quarantined: Vec<QuarantinedRow>,
     more_quarantined: bool,
@@ -38,6 +39,15 @@ struct SourceRow {
     usual_gap: String,
     deliveries: String,
     events: String,
+}
+
+/// Something watched, on the organisation's clock.
+#[derive(Debug)]
+struct WatchedRow {
+    since: String,
+    last_change: String,
+    objects: String,
+    watched: Watched,
 }
 
 #[derive(Debug)]
@@ -63,6 +73,7 @@ pub(super) async fn page(State(app): State<App>, uri: Uri, headers: HeaderMap) -
     let page = SourcesPage {
         layout: layout(&app, "Sources", Tab::Sources, &uri, &headers),
         sentence: sentence(&sources, quarantined.len()),
+        watched: (app.watches)().into_iter().map(|watched| watched_row(watched, now)).collect(),
         more_quarantined: quarantined.len() > ROWS_MAX,
         sources: sources.into_iter().map(|standing| source_row(standing, now)).collect(),
         rejected: rejected.map(|rejected| RejectedRow { at: minute(rejected.at), rejected }).collect(),
@@ -96,6 +107,16 @@ fn source_row(standing: Standing, now: DateTime<Utc>) -> SourceRow {
         deliveries: format::count(standing.deliveries),
         events: row::address(&format!("source:{}", standing.source)),
         standing,
+    }
+}
+
+fn watched_row(watched: Watched, now: DateTime<Utc>) -> WatchedRow {
+    let ago = |at: Option<DateTime<Utc>>| at.map_or_else(|| "never".to_owned(), |at| format::ago(at, now));
+    WatchedRow {
+        since: watched.since.map_or_else(String::new, |since| format::ago(since, now)),
+        last_change: ago(watched.last_change),
+        objects: watched.objects.map_or_else(|| "unknown".to_owned(), format::count),
+        watched,
     }
 }
 

@@ -1,8 +1,8 @@
-//! `/services/{service}`: how one service stands, its latest deployments, and its delivery metrics.
+//! `/services/{service}`: how one service stands, what happened to it lately, and its delivery metrics.
 
 use askama::Template;
 use ledger::report::Scope;
-use ledger::view::RecentDeployment;
+use ledger::view::{RecentDeployment, ServiceStatus, Signal};
 
 use crate::error::PageError;
 use crate::figure::Figure;
@@ -14,6 +14,10 @@ use crate::pages::signals::{self, Signals, StatusRow};
 use crate::request::{Reply, Request};
 use crate::state::segment;
 use crate::table::{Cell, Column, Shown, Table, Value};
+
+mod kills;
+mod slots;
+mod timeline;
 
 /// How many of the latest deployments are listed.
 const DEPLOYMENTS: usize = 5;
@@ -28,6 +32,8 @@ struct ServicePage {
     lives_in: String,
     subtitle: String,
     rows: Vec<StatusRow>,
+    timeline: timeline::Timeline,
+    kills: kills::Kills,
     deployments: Table,
     filters: Filters,
     figures: Vec<Figure>,
@@ -56,6 +62,7 @@ pub(crate) fn page(request: &Request) -> Result<Reply, PageError> {
         Some(service.path.as_ref().map_or(repository.clone(), |path| format!("{repository}, {path}")))
     });
     let title = service.map_or_else(|| name.to_owned(), |service| service.title);
+    let timeline = timeline::of(request, name, told(&status))?;
     let page = ServicePage {
         layout: request.layout(title.clone(), Tab::Services),
         title,
@@ -64,12 +71,26 @@ pub(crate) fn page(request: &Request) -> Result<Reply, PageError> {
         lives_in: lives_in.unwrap_or_default(),
         subtitle: request.subtitle(&asked),
         rows: status.iter().map(|status| signals::row(status, &asked, request.now)).collect(),
+        kills: kills::of(request, &timeline),
+        timeline,
         deployments: deployments(request, &latest),
         filters: Filters::of_time(&asked),
         figures: delivery::figures(request, &asked)?,
     };
-    let tables: Vec<&Table> = std::iter::once(&page.deployments).chain(page.figures.iter().map(|f| &f.table)).collect();
+    let first = [&page.timeline.table, &page.kills.reasons, &page.kills.listed, &page.deployments];
+    let tables: Vec<&Table> = first.into_iter().chain(page.figures.iter().map(|figure| &figure.table)).collect();
     request.reply(&page, &tables)
+}
+
+/// Which lanes of the timeline somebody would have told about.
+fn told(status: &[ServiceStatus]) -> timeline::Told {
+    let configured = |signal: fn(&ServiceStatus) -> &Signal| {
+        status.iter().any(|status| !matches!(signal(status), Signal::NotConfigured))
+    };
+    timeline::Told {
+        deployments: configured(|status| &status.deployment),
+        incidents: configured(|status| &status.runtime),
+    }
 }
 
 fn deployments(request: &Request, latest: &[RecentDeployment]) -> Table {
