@@ -6,10 +6,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::body::Body;
+use bots::clients::Client;
+use bots::runtime::{Bots, Outside};
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use http::Request;
 use ingest::hooks::{Clock, Hooks};
+use ingest::watch::kubernetes;
+use ingest::watch::kubernetes::states::States;
+use ledger::catalog::Catalog;
 use ledger::ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,6 +27,8 @@ use crate::exit::{Exit, Failure};
 pub(crate) use data::catalog;
 
 mod data;
+mod owners;
+mod watched;
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +39,20 @@ pub(crate) enum Listen {
     Ephemeral,
 }
 
+/// What a caller brings of its own: the demo its invented tools.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Tools that bots act on and ask, before the configured ones.
+    pub(crate) clients: Vec<Arc<dyn Client>>,
+}
+
 /// The running program.
 pub(crate) struct Running {
     /// Where it answers.
     pub(crate) url: String,
     pub(crate) streams: Streams,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) bots: Bots,
     stop: watch::Sender<bool>,
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
     note: Option<std::path::PathBuf>,
@@ -45,6 +60,11 @@ pub(crate) struct Running {
 
 /// Starts everything. It answers when this returns.
 pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Failure> {
+    start_with(config, listen, Extras::default()).await
+}
+
+/// Starts everything, with something of the caller's own.
+pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) -> Result<Running, Failure> {
     let address = match listen {
         Listen::Configured => config.listen,
         Listen::Ephemeral => SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -53,8 +73,10 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
     let now = clock()?;
     data::prepare(&config.data)?;
     let streams = Streams::open(&config.data).await?;
+    let catalog = data::catalog(config)?;
+    let bots = open_bots(config, &streams, catalog.clone(), extras, Arc::clone(&now)).await?;
     let settings = ledger::ledger::Settings {
-        catalog: data::catalog(config)?,
+        catalog,
         people_key: data::people_key(&config.data)?,
         rules: config.rules.clone(),
         calendar: config.calendar,
@@ -68,6 +90,7 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
     // Parse, then bind, then run: nothing is promised at an address before everything behind it stands.
     let listener = bind(address).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let states = Arc::<States>::default();
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let answers = Arc::clone(&ledger);
@@ -81,6 +104,8 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
         ledger: Arc::clone(&ledger),
         rebuilding: Arc::default(),
         hooks: hooks.clone(),
+        bots: bots.clone(),
+        watches: watched::shown(Arc::clone(&states)),
         stop: stopped.clone(),
     });
     if listen == Listen::Configured
@@ -104,10 +129,41 @@ pub(crate) async fn start(config: &Config, listen: Listen) -> Result<Running, Fa
     }
     let normalizer = ingest::normalizer::run(streams.clone(), stopped.clone());
     tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
+    // A program that only answers one command watches nothing and acts on nothing.
+    if listen == Listen::Configured {
+        for cluster in config.clusters.clone() {
+            let (streams, states, clock) = (streams.clone(), Arc::clone(&states), clock()?);
+            let watching = kubernetes::run(cluster, streams, clock, states, stopped.clone());
+            tasks.spawn(async move {
+                watching.await;
+                ("cluster watch", Ok(()))
+            });
+        }
+        let (bots, stopped) = (bots.clone(), stopped.clone());
+        tasks.spawn(async move { ("bots", bots.run(stopped).await.map_err(anyhow::Error::from)) });
+    }
     let projector = Arc::clone(&ledger);
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
-    Ok(Running { url, streams, ledger, stop, tasks, note })
+    Ok(Running { url, streams, ledger, bots, stop, tasks, note })
+}
+
+/// The bots of the installation, with the tools that they act on.
+async fn open_bots(
+    config: &Config,
+    streams: &Streams,
+    catalog: Catalog,
+    extras: Extras,
+    clock: Clock,
+) -> Result<Bots, Failure> {
+    let configured = bots::clients::connect(&config.tools, &config.asked_clusters)
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let outside = Outside {
+        clients: extras.clients.into_iter().chain(configured).collect(),
+        owners: Arc::new(owners::CatalogOwners(catalog)),
+    };
+    let settings = bots::runtime::Settings { bots: config.bots.clone(), clock, crash_at: crate::config::crash_at()? };
+    Ok(Bots::open(&config.data, streams.clone(), bots::builtin::BOTS, settings, outside).await?)
 }
 
 impl Running {

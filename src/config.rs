@@ -2,14 +2,18 @@
 //!
 //! This file alone reads the environment.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ::bots::clients::settings::{ClusterSettings, ToolSettings};
+use ::bots::runtime::{BotSettings, CrashPoint};
 use anyhow::Context as _;
 use bus::ids::SourceName;
 use chrono::Weekday;
 use chrono_tz::Tz;
 use ingest::source::{Secret, Source, Sources};
+use ingest::watch::kubernetes::Cluster;
 use ledger::catalog::{CatalogSettings, EnvironmentSettings, ServiceSettings, TeamSettings};
 use ledger::rules::Rules;
 use ledger::window::Calendar;
@@ -17,6 +21,8 @@ use serde::Deserialize;
 
 use crate::exit::{Exit, Failure};
 
+mod bots;
+mod clusters;
 mod environment;
 
 /// What `devhose init` writes.
@@ -45,6 +51,14 @@ pub(crate) struct Config {
     pub(crate) sources: Sources,
     /// Teams, services, environments.
     pub(crate) catalog: CatalogSettings,
+    /// Clusters that are watched.
+    pub(crate) clusters: Vec<Cluster>,
+    /// The same clusters, as bots ask them.
+    pub(crate) asked_clusters: Vec<ClusterSettings>,
+    /// Tools that bots act on.
+    pub(crate) tools: Vec<ToolSettings>,
+    /// Settings of bots, by name.
+    pub(crate) bots: BTreeMap<String, BotSettings>,
     /// Rules of the metrics.
     pub(crate) rules: Rules,
     /// The organisation's calendar.
@@ -65,6 +79,9 @@ struct File {
     service: Vec<ServiceSettings>,
     environment: Vec<EnvironmentSettings>,
     catalog: CatalogFiles,
+    cluster: Vec<clusters::ClusterEntry>,
+    tool: Vec<ToolSettings>,
+    bot: BTreeMap<String, bots::BotEntry>,
     rules: Rules,
 }
 
@@ -149,6 +166,8 @@ impl Config {
             Some(WeekStart::Sunday) => Weekday::Sun,
         };
         let beside = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let clusters: Result<Vec<_>, _> = file.cluster.into_iter().map(|entry| entry.build(&beside)).collect();
+        let (clusters, asked_clusters) = clusters.map_err(|error| wrong(&error))?.into_iter().unzip();
         Ok(Self {
             listen: file.listen.unwrap_or(defaults.listen),
             listen_hooks: file.listen_hooks,
@@ -161,6 +180,10 @@ impl Config {
                 environment: file.environment,
                 files: file.catalog.files.into_iter().map(|file| beside.join(file)).collect(),
             },
+            clusters,
+            asked_clusters,
+            tools: file.tool,
+            bots: bots::build(file.bot).map_err(|error| wrong(&error))?,
             rules: file.rules,
             calendar: Calendar { zone: file.organisation.timezone.unwrap_or(Tz::UTC), week_start },
             file: path,
@@ -178,6 +201,10 @@ impl Default for Config {
             data: PathBuf::from("devhose-data"),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),
+            clusters: Vec::new(),
+            asked_clusters: Vec::new(),
+            tools: Vec::new(),
+            bots: BTreeMap::new(),
             rules: Rules::default(),
             calendar: Calendar::default(),
         }
@@ -195,6 +222,15 @@ pub(crate) fn pinned_now() -> Result<Option<chrono::DateTime<chrono::Utc>>, Fail
             text.parse().with_context(|| format!("DEVHOSE_NOW={text} is not an instant in RFC 3339")).map_err(usage)
         })
         .transpose()
+}
+
+/// A variable that only tests set: the step between an event and its performed action at which the program is to end as
+/// if it had been killed.
+pub(crate) fn crash_at() -> Result<Option<CrashPoint>, Failure> {
+    let Some(name) = environment::variable("DEVHOSE_CRASH_AT") else { return Ok(None) };
+    let known = CrashPoint::ALL.map(CrashPoint::name).join(", ");
+    let point = CrashPoint::parse(&name);
+    point.map(Some).ok_or_else(|| Failure::new(Exit::Usage, format!("DEVHOSE_CRASH_AT={name} is none of {known}")))
 }
 
 /// Whether colour is unwanted (`NO_COLOR`).

@@ -19,18 +19,23 @@
 //! | a delivery that is not JSON | two days ago | quarantined, with its error |
 //! | a redelivery | a day ago | the same id twice, counted once |
 //! | an incomplete week | the current one | never compared with complete ones |
+//! | killed pods | everywhere; `checkout` again and again today; a whole node three nights ago | what bots are for |
 //! | a step | a pipeline split in spring | builds and waiting get shorter from one week to the next |
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bus::delivery::{NewDelivery, Verification};
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use crate::senders::sample::CLUSTER_SOURCE;
 use crate::senders::sample::{self, DATA_SOURCE, FORGE_SOURCE, OPERATIONS_SOURCE, Request};
+use kills::Kill;
 use random::{Random, whole};
 use world::{Dates, World};
 
 pub(crate) mod happening;
+pub(crate) mod kills;
 pub mod organisation;
 mod random;
 mod rhythm;
@@ -63,7 +68,7 @@ pub fn pipeline_split_at(now: DateTime<Utc>) -> DateTime<Utc> {
     Dates::before(now).split_at
 }
 
-/// The sources that the deliveries come through.
+/// The sources of webhooks that the deliveries come through; the others come through [`CLUSTER_SOURCE`].
 #[must_use]
 pub const fn source_names() -> [&'static str; 3] {
     [FORGE_SOURCE, DATA_SOURCE, OPERATIONS_SOURCE]
@@ -74,6 +79,7 @@ pub fn deliveries(options: Options) -> impl Iterator<Item = NewDelivery> {
     History {
         world: World::new(options),
         post: Post::new(options.seed),
+        kills: kills::history(options.seed, options.now).into(),
         now: options.now,
         broken_at: Some(options.now - BROKEN_BEFORE),
         redelivery: Redelivery::Due,
@@ -90,11 +96,20 @@ pub fn live(options: Options) -> impl Iterator<Item = (Duration, NewDelivery)> {
     // Ids must not be those of the history.
     let mut post = Post::new(!options.seed);
     let mut last = options.now;
-    world.filter_map(move |(at, happening)| {
-        let delivery = post.deliver(&happening, at)?;
-        let wait = (delivery.received_at - last).to_std().unwrap_or_default();
-        last = delivery.received_at;
-        Some((wait, delivery))
+    let mut kills = kills::live(options.seed, options.now).peekable();
+    let mut world = world.peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let next = world.peek().map_or(DateTime::<Utc>::MAX_UTC, |(at, _)| *at);
+            let delivery = match kills.next_if(|kill| kill.at <= next) {
+                Some(kill) => post.receive(sample::kill_request(&kill), kill.at),
+                None => world.next().and_then(|(at, happening)| post.deliver(&happening, at)),
+            };
+            let Some(delivery) = delivery else { continue };
+            let wait = (delivery.received_at - last).to_std().unwrap_or_default();
+            last = delivery.received_at;
+            return Some((wait, delivery));
+        }
     })
 }
 
@@ -103,6 +118,8 @@ pub fn live(options: Options) -> impl Iterator<Item = (Duration, NewDelivery)> {
 struct History {
     world: World,
     post: Post,
+    /// Pods that are still to be killed, in order of time.
+    kills: VecDeque<Kill>,
     now: DateTime<Utc>,
     /// When a body is cut off; none once that was.
     broken_at: Option<DateTime<Utc>>,
@@ -128,6 +145,11 @@ impl Iterator for History {
             if self.broken_at.is_some_and(|at| at <= next_at) {
                 let request = sample::broken_request(self.post.random.uuid());
                 return self.broken_at.take().and_then(|at| self.post.receive(request, at));
+            }
+            if self.kills.front().is_some_and(|kill| kill.at <= next_at)
+                && let Some(kill) = self.kills.pop_front()
+            {
+                return self.post.receive(sample::kill_request(&kill), kill.at);
             }
             if let Redelivery::Kept(kept) = &self.redelivery
                 && kept.received_at <= next_at

@@ -1,8 +1,12 @@
 //! `devhose demo`: an invented organisation, served on this machine from a directory that is gone afterwards.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use bots::contract::Mode;
+use bots::runtime::BotSettings;
 use bus::stop::stopped;
 use bus::streams::Streams;
 use ingest::demo::{self, Options};
@@ -10,11 +14,13 @@ use ingest::source::{Secret, Source, Sources};
 use ledger::catalog::{CatalogSettings, EnvironmentSettings, ServiceSettings, TeamSettings};
 use tokio::sync::watch;
 
-use crate::app::{self, Listen};
+use crate::app::{self, Extras, Listen};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
+
+mod tools;
 
 /// Deliveries stored at once: the history is written in a few dozen commits.
 const BATCH_DELIVERIES: usize = 1_000;
@@ -35,10 +41,15 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
         data: directory.path().to_owned(),
         sources: sources()?,
         catalog: catalog(),
+        clusters: Vec::new(),
+        asked_clusters: Vec::new(),
+        tools: Vec::new(),
+        bots: bots(),
         ..context.config.clone()
     };
     let started = std::time::Instant::now();
-    let mut running = app::start(&config, Listen::Configured).await?;
+    let extras = Extras { clients: vec![Arc::new(tools::InventedTools::default())] };
+    let mut running = app::start_with(&config, Listen::Configured, extras).await?;
     let pinned = crate::config::pinned_now()?;
     let options = Options { seed: args.seed, now: pinned.unwrap_or_else(app::now), scale: args.scale };
     fill(&running.streams, options).await?;
@@ -130,6 +141,13 @@ fn sources() -> Result<Sources, Failure> {
     };
     let names = demo::source_names().into_iter().map(source);
     Ok(Sources::new(names.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// One bot acts on the invented chat; the other shows what it would do.
+fn bots() -> BTreeMap<String, BotSettings> {
+    let values = serde_json::json!({"default_channel": "#operations", "platform_channel": "#platform"});
+    let live = BotSettings { mode: Mode::Live, values: values.as_object().cloned().unwrap_or_default() };
+    BTreeMap::from([("killed-pods".to_owned(), live)])
 }
 
 fn catalog() -> CatalogSettings {

@@ -14,8 +14,9 @@ use crate::exit::{Exit, Failure};
 const PREFIX: &str = "DEVHOSE_";
 
 /// Variables that mean something else than a key of the file.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 8] = [
     "DEVHOSE_CONFIG",
+    "DEVHOSE_CRASH_AT",
     "DEVHOSE_LOG",
     "DEVHOSE_NOW",
     "DEVHOSE_SECRET",

@@ -134,7 +134,30 @@ fn a_smaller_scale_gives_less() {
 #[test]
 fn every_delivery_comes_through_a_source_that_is_named() {
     let used: BTreeSet<_> = YEAR.iter().map(|d| d.source.as_str()).collect();
-    assert_eq!(used, BTreeSet::from(source_names()));
+    assert_eq!(used, source_names().into_iter().chain([CLUSTER_SOURCE]).collect());
+}
+
+#[test]
+fn pods_are_killed_again_and_again_today_and_many_on_one_node_three_nights_ago() {
+    let pods: Vec<_> = events()
+        .filter_map(|(at, kind, data)| match data {
+            Data::Pod(pod) => Some((at, kind, &**pod)),
+            _ => None,
+        })
+        .collect();
+    let now = options(1.0).now;
+    let again = pods.iter().filter(|(at, kind, pod)| {
+        **kind == Kind::PodKilled
+            && *at > now - TimeDelta::hours(2)
+            && pod.service.as_deref() == Some(WITH_OPEN_INCIDENT)
+    });
+    assert_eq!(again.count(), 6);
+    let evicted: Vec<_> = pods.iter().filter(|(_, kind, _)| **kind == Kind::PodEvicted).collect();
+    assert_eq!(evicted.len(), 14);
+    let nodes: BTreeSet<_> = evicted.iter().map(|(_, _, pod)| pod.node.as_deref()).collect();
+    assert_eq!(nodes.len(), 1);
+    let killed = pods.iter().filter(|(_, kind, _)| **kind == Kind::PodKilled).count();
+    assert!((40..160).contains(&killed), "{killed} in two weeks");
 }
 
 #[test]

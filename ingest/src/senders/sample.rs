@@ -5,10 +5,13 @@
 use crate::demo::happening::Happening;
 use crate::demo::organisation::is_data;
 
+mod cluster;
 mod forge;
 mod json;
 mod operations;
 
+pub use cluster::CLUSTER_SOURCE;
+pub(crate) use cluster::kill_request;
 use json::{Json, object};
 
 /// The host in the names of repositories.
