@@ -1,4 +1,4 @@
-//! The bot that asks for reviews: owners of the touched files by CODEOWNERS, never the author, balanced by open reviews.
+//! The bot that asks for reviews: owners of the touched files by CODEOWNERS, never the author, the least busy first.
 //!
 //! Settings, all optional: `reviewers`, how many (2); `teams`, whether teams of CODEOWNERS are asked as teams (true);
 //! `explain`, `"comment"` or `"none"`; `never`, handles that are not asked; `file`, a path in the place of the forge's

@@ -185,8 +185,8 @@ pub(super) fn is_bot(handle: &str) -> bool {
     handle.ends_with("[bot]") || handle.ends_with("-bot")
 }
 
-/// A number for a change and a handle, the same for ever, and as if drawn: so nobody is always first. FNV-1a, and the last
-/// step of `MurmurHash3`, because the low bits of the former alone are alike for names that are alike.
+/// A number for a change and a handle, the same for ever, and as if drawn, so that nobody is always first. It is FNV-1a,
+/// mixed by the last step of `MurmurHash3`: FNV-1a alone gives like numbers for like names.
 fn lot(change: &str, handle: &str) -> u64 {
     const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const FNV_PRIME: u64 = 0x0100_0000_01b3;

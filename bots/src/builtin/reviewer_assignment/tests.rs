@@ -331,6 +331,27 @@ fn a_change_that_the_forge_does_not_know_yet_is_waited_for() {
 }
 
 #[test]
+fn a_recorded_change_finds_its_reviewers_by_the_answers_of_a_file() {
+    let file = include_str!("../../../testdata/reviewer-assignment/opened.json");
+    let file: serde_json::Value = serde_json::from_str(file).unwrap();
+    let body = &file["delivery"]["body"];
+    let opened = event(
+        &Kind::ChangeCreated,
+        Change {
+            repository: format!("github.com/{}", body["repository"]["full_name"].as_str().unwrap()),
+            number: body["number"].as_u64(),
+            ..change()
+        },
+    );
+    let answers = serde_json::from_value(file["answers"].clone()).unwrap();
+    let scene = Scene { delivery: Some(body.clone()), answers, now: at("2026-03-02T10:00:01Z") };
+    insta::assert_snapshot!(told(&opened, &scene), @r#"
+    ask ["hubot"] and teams []
+    because hubot owns 2 of the 4 files (CODEOWNERS lines 2, 4) and has no open review; not asked: Codertocat (author), octocat (is asked already), monalisa (1 open review)
+    "#);
+}
+
+#[test]
 fn the_subscription_reads_and_finds_what_the_bot_reacts_to() {
     let manifest = ReviewerAssignment.manifest();
     let query = bus::query::Query::parse(manifest.subscription, at("2026-03-02T10:00:00Z")).unwrap();
