@@ -19,4 +19,5 @@ pub mod given;
 pub mod lookups;
 pub mod message;
 pub mod runtime;
+mod store;
 pub mod trial;

@@ -1,25 +1,53 @@
 //! The runtime of bots: hands events to them, keeps what they decided, and has it performed.
+//!
+//! One reader for each bot takes events from the log, in order, and commits what follows from them together with its
+//! checkpoint: the record of the run, the bot's state, actions, reminders. The performer works the recorded actions off,
+//! one lane for each destination. The announcer tells the bus what was performed. Whatever is half done when the program
+//! ends is picked up at the next start; nothing that was performed is repeated where its tool can be asked.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bus::ids::{EventId, EventOffset};
+use bus::query::Query;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::clients::Client;
 use crate::contract::{Bot, Mode};
 use crate::error::BotError;
 use crate::lookups::{OwnedThing, Owner};
+use crate::store::Store;
+use crate::store::figures::Which;
 use crate::trial::Trial;
+use feed::Feed;
+use lanes::Lanes;
+use reader::Reader;
 use record::{BotStatus, DeadLetter, RedrivePlan, Replayed, RunId, RunRecord, RunSummary};
+use shared::{Core, Entry};
 
+mod admit;
+mod announce;
+mod asked;
+mod attempt;
+mod control;
+mod decide;
+mod feed;
+mod lanes;
+mod performer;
+mod reader;
 pub mod record;
+mod replay;
+mod route;
+mod shared;
+mod status;
+mod world;
 
 /// What the installation sets.
 #[derive(Clone)]
@@ -30,6 +58,8 @@ pub struct Settings {
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// For tests: where to stop dead.
     pub crash_at: Option<CrashPoint>,
+    /// For tests: how.
+    pub crash_manner: CrashManner,
 }
 
 /// What the installation sets for one bot.
@@ -80,6 +110,16 @@ impl CrashPoint {
     }
 }
 
+/// How a test stops the runtime dead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CrashManner {
+    /// The process aborts.
+    #[default]
+    Abort,
+    /// [`Bots::run`] ends with an error at once, and everything in memory with it.
+    EndRun,
+}
+
 /// Who owns what, and where teams talk: the catalog as bots need it.
 pub trait Owners: Send + Sync {
     /// Who owns a thing; an [`Owner`] without a team if nobody is known to.
@@ -99,15 +139,9 @@ pub struct Outside {
 }
 
 /// The bots of an installation. Clones are the same runtime.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Bots {
-    _nothing: (),
-}
-
-impl fmt::Debug for Bots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bots").finish_non_exhaustive()
-    }
+    core: Arc<Core>,
 }
 
 impl Bots {
@@ -116,23 +150,71 @@ impl Bots {
     /// # Errors
     /// If the store cannot be used, or a subscription cannot be read.
     pub async fn open(
-        _directory: &Path,
-        _streams: Streams,
-        _bots: &[&'static dyn Bot],
-        _settings: Settings,
-        _outside: Outside,
+        directory: &Path,
+        streams: Streams,
+        bots: &[&'static dyn Bot],
+        settings: Settings,
+        outside: Outside,
     ) -> Result<Self, BotError> {
-        Ok(Self { _nothing: () })
+        let store = Store::open(directory).await?;
+        let now = (settings.clock)();
+        let head = *streams.event_head().borrow();
+        let deliveries = *streams.delivery_head().borrow();
+        let mut entries = Vec::with_capacity(bots.len());
+        for bot in bots {
+            let manifest = bot.manifest();
+            let query = Query::parse(manifest.subscription, now)
+                .map_err(|source| BotError::Subscription { bot: manifest.name.to_owned(), source })?;
+            let standing = store.enrol(manifest.name, head, deliveries).await?;
+            let values = settings.bots.get(manifest.name).cloned().unwrap_or_default();
+            entries.push(Arc::new(Entry::new(*bot, query, values, &standing)));
+        }
+        let core = Core {
+            feed: Feed::new(streams.clone()),
+            streams,
+            store,
+            entries,
+            settings,
+            outside,
+            lanes: Lanes::default(),
+            to_announce: Notify::new(),
+            steps: watch::Sender::new(0),
+            running: AtomicBool::new(false),
+        };
+        Ok(Self { core: Arc::new(core) })
     }
 
     /// Hands events to bots and has their actions performed, until `stop` turns true. Not cancel-safe: stop it through
     /// `stop`.
     ///
     /// # Errors
-    /// If the store or the streams cannot be used any more.
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), BotError> {
-        bus::stop::stopped(&mut stop).await;
-        Ok(())
+    /// If the store or the streams cannot be used any more, or if it runs already.
+    pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<(), BotError> {
+        let core = &self.core;
+        if core.running.swap(true, Ordering::AcqRel) {
+            return Err(BotError::Setup("it runs already".to_owned()));
+        }
+        let mut tasks: JoinSet<Result<(), BotError>> = JoinSet::new();
+        for entry in &core.entries {
+            let reader = Reader::new(Arc::clone(core), Arc::clone(entry));
+            tasks.spawn(reader.run(stop.clone()));
+        }
+        tasks.spawn(performer::run(Arc::clone(core), stop.clone()));
+        tasks.spawn(announce::run(Arc::clone(core), stop));
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            outcome = ended.map_err(BotError::from).and_then(|result| result);
+            if outcome.is_err() {
+                tasks.shutdown().await;
+            }
+        }
+        core.running.store(false, Ordering::Release);
+        outcome
+    }
+
+    /// Closes the store. Call it when nothing runs any more; what is not closed is recovered at the next start.
+    pub async fn close(&self) {
+        self.core.store.close().await;
     }
 
     /// How every bot stands; those that need attention first.
@@ -140,87 +222,104 @@ impl Bots {
     /// # Errors
     /// If the store or the streams cannot be read.
     pub async fn list(&self) -> Result<Vec<BotStatus>, BotError> {
-        Ok(Vec::new())
+        let mut list = Vec::with_capacity(self.core.entries.len());
+        for entry in &self.core.entries {
+            list.push(status::of(&self.core, entry).await?);
+        }
+        list.sort_by_key(BotStatus::attention);
+        Ok(list)
     }
 
     /// How one bot stands; none if there is no such bot.
     ///
     /// # Errors
     /// If the store or the streams cannot be read.
-    pub async fn bot(&self, _name: &str) -> Result<Option<BotStatus>, BotError> {
-        Ok(None)
+    pub async fn bot(&self, name: &str) -> Result<Option<BotStatus>, BotError> {
+        match self.core.entry(name) {
+            Ok(entry) => status::of(&self.core, entry).await.map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Runs of a bot, newest first, before one if it is given.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn runs(&self, _bot: &str, _before: Option<RunId>, _limit: usize) -> Result<Vec<RunSummary>, BotError> {
-        Ok(Vec::new())
+    pub async fn runs(&self, bot: &str, before: Option<RunId>, limit: usize) -> Result<Vec<RunSummary>, BotError> {
+        self.core.store.runs(Which::Of { bot, before, limit }).await
     }
 
     /// Everything known of a run; none if it is not kept any more.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn run_record(&self, _id: RunId) -> Result<Option<RunRecord>, BotError> {
-        Ok(None)
+    pub async fn run_record(&self, id: RunId) -> Result<Option<RunRecord>, BotError> {
+        self.core.store.run_record(id).await
     }
 
     /// The runs of all bots for an event, oldest first.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn runs_of_event(&self, _event: EventId) -> Result<Vec<RunSummary>, BotError> {
-        Ok(Vec::new())
+    pub async fn runs_of_event(&self, event: EventId) -> Result<Vec<RunSummary>, BotError> {
+        self.core.store.runs(Which::Event(event)).await
     }
 
     /// What was given up, newest first; of one bot, if one is named.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn dead_letters(&self, _bot: Option<&str>, _limit: usize) -> Result<Vec<DeadLetter>, BotError> {
-        Ok(Vec::new())
+    pub async fn dead_letters(&self, bot: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, BotError> {
+        self.core.store.dead_letters(bot, limit).await
     }
 
     /// What a redrive of a bot's dead letters, or of those of these runs, would do.
     ///
     /// # Errors
     /// If there is no such bot, or the store cannot be read.
-    pub async fn redrive_plan(&self, _bot: &str, _ids: Option<&[RunId]>) -> Result<RedrivePlan, BotError> {
-        Ok(RedrivePlan { runs: 0, actions: 0, about_seconds: 0 })
+    pub async fn redrive_plan(&self, bot: &str, ids: Option<&[RunId]>) -> Result<RedrivePlan, BotError> {
+        control::redrive_plan(&self.core, bot, ids).await
     }
 
     /// Has a bot's dead letters, or those of these runs, tried again. Returns how many.
     ///
     /// # Errors
     /// If there is no such bot, or the store cannot be written.
-    pub async fn redrive(&self, _bot: &str, _ids: Option<&[RunId]>) -> Result<u64, BotError> {
-        Ok(0)
+    pub async fn redrive(&self, bot: &str, ids: Option<&[RunId]>) -> Result<u64, BotError> {
+        control::redrive(&self.core, bot, ids).await
     }
 
     /// Hands a bot no more events and performs none of its actions until it is resumed.
     ///
     /// # Errors
     /// If there is no such bot, or the store cannot be written.
-    pub async fn pause(&self, _bot: &str) -> Result<(), BotError> {
-        Ok(())
+    pub async fn pause(&self, bot: &str) -> Result<(), BotError> {
+        control::pause(&self.core, bot).await
     }
 
     /// Lets a paused bot go on where it was.
     ///
     /// # Errors
     /// If there is no such bot, or the store cannot be written.
-    pub async fn resume(&self, _bot: &str) -> Result<(), BotError> {
-        Ok(())
+    pub async fn resume(&self, bot: &str) -> Result<(), BotError> {
+        control::resume(&self.core, bot).await
+    }
+
+    /// Looks at the clock again, after somebody set it: for tests.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn wake(&self) -> Result<(), BotError> {
+        control::wake(&self.core).await
     }
 
     /// What a bot would make of an event now. Nothing is recorded or performed. None if there is no such event.
     ///
     /// # Errors
     /// If there is no such bot, or the streams or the store cannot be read.
-    pub async fn test(&self, _bot: &str, _event: EventId) -> Result<Option<Trial>, BotError> {
-        Ok(None)
+    pub async fn test(&self, bot: &str, event: EventId) -> Result<Option<Trial>, BotError> {
+        let entry = Arc::clone(self.core.entry(bot)?);
+        replay::test(Arc::clone(&self.core), entry, event).await
     }
 
     /// What a bot makes of the events that happened in a range of time, oldest first: with the answers of the original
@@ -231,19 +330,21 @@ impl Bots {
     /// If there is no such bot, or the streams or the store cannot be read.
     pub async fn replay(
         &self,
-        _bot: &str,
-        _events: Range<DateTime<Utc>>,
-        _on_trial: impl FnMut(Trial) + Send,
+        bot: &str,
+        events: Range<DateTime<Utc>>,
+        on_trial: impl FnMut(Trial) + Send,
     ) -> Result<Replayed, BotError> {
-        Ok(Replayed::default())
+        let entry = Arc::clone(self.core.entry(bot)?);
+        replay::replay(Arc::clone(&self.core), entry, events, on_trial).await
     }
 
     /// Waits until every event up to there is decided by every bot that is not paused, and every action performed or
-    /// given up and told to the bus. Reminders that are not due yet are not waited for.
+    /// given up and told to the bus. Reminders that are not due yet are not waited for. Without [`Bots::run`] it waits
+    /// for ever.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn wait_until_idle(&self, _upto: EventOffset) -> Result<(), BotError> {
-        Ok(())
+    pub async fn wait_until_idle(&self, upto: EventOffset) -> Result<(), BotError> {
+        control::wait_until_idle(&self.core, upto).await
     }
 }

@@ -1,0 +1,117 @@
+//! How each destination stands: when it may be called next, and how often it failed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+
+use super::shared::back_off;
+use crate::store::Lane;
+
+/// After so many failures in a row a destination is left alone for a while: it is down, and calling it does harm.
+const FAILURES_MAX: u32 = 5;
+
+/// How long it is left alone the first time, and at most. One call then tries whether it is back.
+const OPEN_FOR: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(300)];
+
+/// Destinations remembered although nothing holds them back: beyond that they are forgotten.
+const REMEMBERED_MAX: usize = 1_000;
+
+/// How all destinations stand.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    states: Mutex<HashMap<Lane, State>>,
+    touched: Mutex<BTreeSet<Lane>>,
+    /// For the performer: lanes were touched.
+    pub(crate) wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    not_before: Option<DateTime<Utc>>,
+    failures: u32,
+    wake: Arc<Notify>,
+}
+
+impl Lanes {
+    /// There is something new to do in these lanes.
+    pub(crate) fn touch(&self, lanes: impl IntoIterator<Item = Lane>) {
+        let lanes: Vec<Lane> = lanes.into_iter().collect();
+        if lanes.is_empty() {
+            return;
+        }
+        let states = self.states();
+        for state in lanes.iter().filter_map(|lane| states.get(lane)) {
+            state.wake.notify_one();
+        }
+        drop(states);
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(lanes);
+        self.wake.notify_one();
+    }
+
+    /// Lanes touched since they were taken last.
+    pub(crate) fn take_touched(&self) -> BTreeSet<Lane> {
+        std::mem::take(&mut self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells that a lane was touched.
+    pub(crate) fn wake_of(&self, lane: &Lane) -> Arc<Notify> {
+        Arc::clone(&self.states().entry(lane.clone()).or_default().wake)
+    }
+
+    /// When the destination may be called.
+    pub(crate) fn not_before(&self, lane: &Lane) -> Option<DateTime<Utc>> {
+        self.states().get(lane)?.not_before
+    }
+
+    /// The destination answered: it is up. It may be called again after its pace.
+    pub(crate) fn answered(&self, lane: &Lane, now: DateTime<Utc>, pace_millis: u64) {
+        let mut states = self.states();
+        let state = states.entry(lane.clone()).or_default();
+        state.failures = 0;
+        let pace = TimeDelta::try_milliseconds(i64::try_from(pace_millis).unwrap_or(i64::MAX));
+        state.hold_until(pace.and_then(|pace| now.checked_add_signed(pace)));
+    }
+
+    /// The destination asked to be left alone for so long.
+    pub(crate) fn asked_to_wait(&self, lane: &Lane, until: DateTime<Utc>) {
+        self.states().entry(lane.clone()).or_default().hold_until(Some(until));
+    }
+
+    /// The destination could not be reached, or could not do its work.
+    pub(crate) fn failed(&self, lane: &Lane, now: DateTime<Utc>) {
+        let mut states = self.states();
+        let state = states.entry(lane.clone()).or_default();
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= FAILURES_MAX {
+            let wait = back_off(state.failures - FAILURES_MAX + 1, OPEN_FOR, &lane.destination);
+            if state.failures == FAILURES_MAX {
+                tracing::warn!(destination = %lane.destination, failures = state.failures,
+                    "a destination fails again and again and is left alone for a while");
+            }
+            state.hold_until(now.checked_add_signed(wait));
+        }
+    }
+
+    /// Nothing is left to be done there.
+    pub(crate) fn left(&self, now: DateTime<Utc>) {
+        let mut states = self.states();
+        if states.len() > REMEMBERED_MAX {
+            states.retain(|_, state| {
+                state.failures > 0 || state.not_before.is_some_and(|at| at > now) || Arc::strong_count(&state.wake) > 1
+            });
+        }
+    }
+
+    fn states(&self) -> MutexGuard<'_, HashMap<Lane, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hold_until(&mut self, at: Option<DateTime<Utc>>) {
+        self.not_before = self.not_before.max(at);
+    }
+}

@@ -1,0 +1,285 @@
+//! The outbox in SQLite.
+
+use std::collections::BTreeSet;
+
+use bus::mark::Mark;
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{ActionId, Announcement, OpenAction, Performed, Thread};
+use crate::clients::Receipt;
+use crate::error::BotError;
+use crate::runtime::record::ActionStatus;
+use crate::store::commit::sqlite::add;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Lane, Reading, hour, json, micros};
+
+#[derive(Debug, FromRow)]
+struct OpenRow {
+    id: i64,
+    bot: String,
+    event: Vec<u8>,
+    round: i64,
+    ordinal: i64,
+    action: String,
+    channel: Option<String>,
+    message: Option<String>,
+    status: String,
+    reason: Option<String>,
+    tries: i64,
+    attempts: String,
+    in_doubt: bool,
+    queued_at: i64,
+    due_at: Option<i64>,
+    earlier: Option<String>,
+    thread: Option<String>,
+    thread_receipt: Option<String>,
+    thread_status: Option<String>,
+}
+
+#[derive(Debug, FromRow)]
+struct AnnouncementRow {
+    id: i64,
+    bot: String,
+    event: Vec<u8>,
+    round: i64,
+    ordinal: i64,
+    name: String,
+    destination: Option<String>,
+    repository: Option<String>,
+    service: Option<String>,
+    receipt: Option<String>,
+    in_doubt: bool,
+    toil_minutes: i64,
+    performed_at: i64,
+}
+
+impl Sqlite {
+    pub(super) async fn open_lanes(&self) -> Result<BTreeSet<Lane>, BotError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "select distinct client, destination from actions
+             where status in ('pending', 'attempting') and client is not null and destination is not null",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(client, destination)| Lane { client, destination }).collect())
+    }
+
+    pub(super) async fn open_actions(&self, bot: &str) -> Result<u64, BotError> {
+        let n: i64 =
+            sqlx::query_scalar("select count(*) from actions where bot = ?1 and status in ('pending', 'attempting')")
+                .bind(bot)
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(n.unsigned_abs())
+    }
+
+    pub(super) async fn first_action(&self, lane: &Lane, bot: &str) -> Result<Option<OpenAction>, BotError> {
+        let row: Option<OpenRow> = sqlx::query_as(
+            "select a.id, a.bot, a.event, a.round, a.ordinal, a.action, a.channel, a.message, a.status, a.reason,
+                 a.tries, a.attempts, a.in_doubt, a.queued_at, a.due_at, m.receipt as earlier, a.thread,
+                 t.receipt as thread_receipt,
+                 (select p.status from actions p where p.bot = a.bot and p.message = a.thread order by p.id desc limit 1)
+                     as thread_status
+             from actions a indexed by actions_open
+             left join messages m on m.bot = a.bot and m.message = a.message
+             left join messages t on t.bot = a.bot and t.message = a.thread
+             where a.client = ?1 and a.destination = ?2 and a.bot = ?3 and a.status in ('pending', 'attempting')
+                 and (a.thread is null or t.receipt is not null or not exists (
+                     select 1 from actions p
+                     where p.bot = a.bot and p.message = a.thread and p.status in ('pending', 'attempting')))
+             order by a.position limit 1",
+        )
+        .bind(&lane.client)
+        .bind(&lane.destination)
+        .bind(bot)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| open_action(lane, row)).transpose()
+    }
+
+    pub(super) async fn begin_attempt(&self, id: ActionId) -> Result<bool, BotError> {
+        let mut transaction = self.begin().await?;
+        let changed = sqlx::query(
+            "update actions set status = 'attempting' where id = ?1 and status in ('pending', 'attempting')",
+        )
+        .bind(id.0)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        transaction.commit().await?;
+        Ok(changed > 0)
+    }
+
+    pub(super) async fn settle(&self, action: &OpenAction, performed: Option<&Performed>) -> Result<(), BotError> {
+        let mut transaction = self.begin().await?;
+        let open = matches!(action.status, ActionStatus::Pending | ActionStatus::Attempting);
+        let receipt = performed.map(|performed| json("a receipt", &performed.receipt)).transpose()?;
+        sqlx::query(
+            "update actions set status = ?2, reason = ?3, tries = ?4, attempts = ?5, in_doubt = ?6, due_at = ?7,
+                 performed_at = ?8, receipt = ?9, toil_minutes = ?10, announced = ?11
+             where id = ?1",
+        )
+        .bind(action.id.0)
+        .bind(action.status.name())
+        .bind(&action.reason)
+        .bind(action.tries)
+        .bind(json("the attempts of an action", &action.attempts)?)
+        .bind(action.in_doubt)
+        .bind(open.then(|| micros(action.due_at)))
+        .bind(performed.map(|performed| micros(performed.at)))
+        .bind(&receipt)
+        .bind(performed.and_then(|performed| performed.toil_minutes).unwrap_or(0))
+        .bind(performed.is_none())
+        .execute(&mut *transaction)
+        .await?;
+        if let (Some(performed), Some(receipt)) = (performed, receipt) {
+            note_performed(&mut transaction, action, performed, &receipt).await?;
+        }
+        if action.status == ActionStatus::Pending {
+            give_way(&mut transaction, action).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn to_announce(&self, limit: u32) -> Result<Vec<Announcement>, BotError> {
+        let rows: Vec<AnnouncementRow> = sqlx::query_as(
+            "select id, bot, event, round, ordinal, name, destination, repository, service, receipt, in_doubt,
+                 toil_minutes, coalesce(performed_at, recorded_at) as performed_at
+             from actions where announced = 0 order by id limit ?1",
+        )
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(announcement).collect()
+    }
+
+    pub(super) async fn announced(&self, ids: &[ActionId]) -> Result<(), BotError> {
+        let mut transaction = self.begin().await?;
+        for id in ids {
+            sqlx::query("update actions set announced = 1 where id = ?1").bind(id.0).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn unannounced(&self) -> Result<u64, BotError> {
+        let n: i64 =
+            sqlx::query_scalar("select count(*) from actions where announced = 0").fetch_one(&self.readers).await?;
+        Ok(n.unsigned_abs())
+    }
+}
+
+/// The action's message is what it became now, and the figures know of it.
+async fn note_performed(
+    connection: &mut SqliteConnection,
+    action: &OpenAction,
+    performed: &Performed,
+    receipt: &str,
+) -> Result<(), BotError> {
+    if let Some(message) = &action.message {
+        sqlx::query(
+            "insert into messages (bot, message, client, destination, channel, receipt, written_at)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             on conflict (bot, message) do update set client = excluded.client, destination = excluded.destination,
+                 channel = excluded.channel, receipt = excluded.receipt, written_at = excluded.written_at",
+        )
+        .bind(&action.mark.bot)
+        .bind(message)
+        .bind(&action.lane.client)
+        .bind(&action.lane.destination)
+        .bind(&action.channel)
+        .bind(receipt)
+        .bind(micros(performed.at))
+        .execute(&mut *connection)
+        .await?;
+    }
+    let what = format!("action/{}", action.action.name());
+    add(&mut *connection, (&action.mark.bot, &what), hour(performed.at), [1, 0]).await?;
+    if let Some(minutes) = performed.toil_minutes {
+        add(connection, (&action.mark.bot, "toil"), hour(performed.at), [1, minutes.into()]).await?;
+    }
+    Ok(())
+}
+
+/// If a later update of the same message came while the tool was called, that one takes this one's place.
+async fn give_way(connection: &mut SqliteConnection, action: &OpenAction) -> Result<(), BotError> {
+    let Some(message) = &action.message else { return Ok(()) };
+    let taken = sqlx::query(
+        "update actions set position = (select position from actions where id = ?3)
+         where id = (select max(id) from actions
+             where bot = ?1 and message = ?2 and status = 'pending' and id > ?3)",
+    )
+    .bind(&action.mark.bot)
+    .bind(message)
+    .bind(action.id.0)
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if taken > 0 {
+        sqlx::query(
+            "update actions set status = 'superseded', due_at = null, reason = 'a later update came before it was sent'
+             where id = ?1",
+        )
+        .bind(action.id.0)
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+fn open_action(lane: &Lane, row: OpenRow) -> Result<OpenAction, BotError> {
+    let reading = Reading::of("actions", &row.id);
+    let receipt = |column, text: Option<String>| text.map(|text| reading.json::<Receipt>(column, &text)).transpose();
+    let thread = match (receipt("thread", row.thread_receipt)?, row.thread, row.thread_status.as_deref()) {
+        (Some(receipt), Some(_), _) => Thread::Of(receipt),
+        (None, Some(_), Some("failed")) => Thread::Lost,
+        // The other message was only recorded, or is not known any more: this one stands for itself.
+        (_, None, _) | (None, Some(_), _) => Thread::None,
+    };
+    let mark = Mark {
+        bot: row.bot,
+        event: reading.event(row.event)?,
+        round: reading.number("round", row.round)?,
+        index: reading.number("ordinal", row.ordinal)?,
+    };
+    let queued_at = reading.time("queued_at", row.queued_at)?;
+    Ok(OpenAction {
+        id: ActionId(row.id),
+        mark,
+        action: reading.json("action", &row.action)?,
+        lane: lane.clone(),
+        channel: row.channel,
+        message: row.message,
+        status: reading.action_status(&row.status)?,
+        reason: row.reason,
+        tries: reading.number("tries", row.tries)?,
+        attempts: reading.json("attempts", &row.attempts)?,
+        in_doubt: row.in_doubt,
+        queued_at,
+        due_at: reading.time_if("due_at", row.due_at)?.unwrap_or(queued_at),
+        earlier: receipt("earlier", row.earlier)?,
+        thread,
+    })
+}
+
+fn announcement(row: AnnouncementRow) -> Result<Announcement, BotError> {
+    let reading = Reading::of("actions", &row.id);
+    let mark = Mark {
+        bot: row.bot,
+        event: reading.event(row.event)?,
+        round: reading.number("round", row.round)?,
+        index: reading.number("ordinal", row.ordinal)?,
+    };
+    let receipt = row.receipt.map(|text| reading.json("receipt", &text)).transpose()?;
+    Ok(Announcement {
+        id: ActionId(row.id),
+        mark,
+        name: row.name,
+        destination: row.destination,
+        repository: row.repository,
+        service: row.service,
+        receipt: receipt.unwrap_or_default(),
+        in_doubt: row.in_doubt,
+        toil_minutes: reading.number("toil_minutes", row.toil_minutes)?,
+        performed_at: reading.time("performed_at", row.performed_at)?,
+    })
+}
