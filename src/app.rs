@@ -131,21 +131,32 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
     // A program that only answers one command watches nothing and acts on nothing.
     if listen == Listen::Configured {
-        for cluster in config.clusters.clone() {
-            let (streams, states, clock) = (streams.clone(), Arc::clone(&states), clock()?);
-            let watching = kubernetes::run(cluster, streams, clock, states, stopped.clone());
-            tasks.spawn(async move {
-                watching.await;
-                ("cluster watch", Ok(()))
-            });
-        }
-        let (bots, stopped) = (bots.clone(), stopped.clone());
-        tasks.spawn(async move { ("bots", bots.run(stopped).await.map_err(anyhow::Error::from)) });
+        watch_and_act(config, &mut tasks, &streams, &bots, (states, stopped.clone()))?;
     }
     let projector = Arc::clone(&ledger);
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
     Ok(Running { url, streams, ledger, bots, stop, tasks, note })
+}
+
+/// Watches the clusters, and lets the bots hear events and act.
+fn watch_and_act(
+    config: &Config,
+    tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>,
+    streams: &Streams,
+    bots: &Bots,
+    (states, stopped): (Arc<States>, watch::Receiver<bool>),
+) -> Result<(), Failure> {
+    for cluster in config.clusters.clone() {
+        let watching = kubernetes::run(cluster, streams.clone(), clock()?, Arc::clone(&states), stopped.clone());
+        tasks.spawn(async move {
+            watching.await;
+            ("cluster watch", Ok(()))
+        });
+    }
+    let bots = bots.clone();
+    tasks.spawn(async move { ("bots", bots.run(stopped).await.map_err(anyhow::Error::from)) });
+    Ok(())
 }
 
 /// The bots of the installation, with the tools that they act on.

@@ -27,15 +27,15 @@ impl Client for InventedTools {
     }
 
     fn perform<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Receipt, Problem>> {
-        let place = match &order.action {
-            Action::PostMessage { audience: Audience::Channel(channel), .. } => channel.clone(),
-            other => return failed(format!("the demo has no tool for {}", other.name())),
+        let Some(destination) = self.destination(&order.action) else {
+            let reason = format!("the demo has no tool for {}", order.action.name());
+            return std::future::ready(Err(Problem::Never { reason })).boxed();
         };
         let id = match &order.earlier {
             Some(earlier) => earlier.id.clone(),
             None => format!("{}", self.posted.fetch_add(1, Ordering::Relaxed) + 1),
         };
-        std::future::ready(Ok(Receipt { place, id, ..Receipt::default() })).boxed()
+        std::future::ready(Ok(Receipt { place: destination.name, id, ..Receipt::default() })).boxed()
     }
 
     fn find<'a>(&'a self, _order: &'a Order) -> BoxFuture<'a, Result<Sought, Problem>> {
@@ -60,10 +60,6 @@ impl Client for InventedTools {
         };
         Some(std::future::ready(Told { answer: Ok(answer), calls: 1, millis: 12 }).boxed())
     }
-}
-
-fn failed<'a>(reason: String) -> BoxFuture<'a, Result<Receipt, Problem>> {
-    std::future::ready(Err(Problem::Never { reason })).boxed()
 }
 
 fn file(path: &str) -> Value {
