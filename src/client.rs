@@ -64,14 +64,17 @@ impl Server {
 
     /// Sends and reads the JSON answer; an error answer becomes a failure with the server's own words.
     pub(crate) async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        let text = self.text(request).await?;
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::new(Exit::Failed, format!("{} did not answer in JSON: {error}", self.base)))
+    }
+
+    /// The same, whatever the answer is.
+    pub(crate) async fn text(&self, request: reqwest::RequestBuilder) -> Result<String, Failure> {
         let answer = request.timeout(ANSWER_TIMEOUT).send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
-        if status.is_success() {
-            return serde_json::from_str(&text)
-                .map_err(|error| Failure::new(Exit::Failed, format!("{} did not answer in JSON: {error}", self.base)));
-        }
-        Err(refused(status, &text))
+        if status.is_success() { Ok(text) } else { Err(refused(status, &text)) }
     }
 
     /// Server-sent events: hands each `(id, data)` on until `each` says stop or the server ends the stream.

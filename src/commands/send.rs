@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use ingest::sender::{Scheme, Sender};
 use ingest::senders::SENDERS;
 use ingest::source::{Secret, Source};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Send;
 use crate::client::Server;
@@ -43,15 +43,8 @@ pub(super) async fn run(args: Send, context: Context) -> Ended {
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let answer = server.ask(request.body(body)).await;
-    let ended = match answer {
-        Ok(receipt) => {
-            let id = receipt.get("id").and_then(serde_json::Value::as_str).unwrap_or_default();
-            let told = |name: &str| receipt.get(name).map(ToString::to_string).unwrap_or_default();
-            let row = vec![id.to_owned(), told("offset"), told("duplicate")];
-            context.output.table(&["id", "offset", "duplicate"], &[row], receipt.clone())?;
-            Ok(Exit::Ok)
-        }
+    let ended = match server.text(request.body(body)).await {
+        Ok(answer) => told(&context, &answer),
         Err(failure) if failure.exit == Exit::NotAllowed => Err(failure.remedy(format!(
             "check that source {source} is configured and the secret is the server's; {}/sources shows the reason",
             server.base()
@@ -60,6 +53,19 @@ pub(super) async fn run(args: Send, context: Context) -> Ended {
     };
     server.close().await?;
     ended
+}
+
+/// Shows the receipt. A sender whose tool shows answers to people gets another, or none.
+fn told(context: &Context, answer: &str) -> Ended {
+    let Ok(receipt @ Value::Object(_)) = serde_json::from_str::<Value>(answer) else {
+        context.output.table(&["answer"], &[vec![answer.to_owned()]], json!({"answer": answer}))?;
+        return Ok(Exit::Ok);
+    };
+    let id = receipt.get("id").and_then(Value::as_str).unwrap_or_default();
+    let told = |name: &str| receipt.get(name).map(ToString::to_string).unwrap_or_default();
+    let row = vec![id.to_owned(), told("offset"), told("duplicate")];
+    context.output.table(&["id", "offset", "duplicate"], &[row], receipt.clone())?;
+    Ok(Exit::Ok)
 }
 
 fn sender_and_event(sent_as: &str) -> Result<(&'static Sender, &str), Failure> {

@@ -171,6 +171,18 @@ fn a_comment_on_code_has_its_file() {
 }
 
 #[test]
+fn a_comment_of_a_bot_carries_the_mark_of_its_action() {
+    let mark = "killed-pods/d5c9dd48-306d-5a84-aba5-f61bdba4312f/0.0";
+    let origin = |text: String| {
+        let commented = changed("issue_comment-created-issue-comment-bors", &[("/comment/body", text.into())]);
+        let Data::Comment(comment) = commented[0].data.clone() else { panic!("{commented:?}") };
+        comment.origin.map(|mark| mark.to_string())
+    };
+    assert_eq!(origin(format!("Coverage is 81 %.\n\n<!-- devhose:{mark} -->")).as_deref(), Some(mark));
+    assert_eq!(origin(format!("I read `{mark}` somewhere")), None);
+}
+
+#[test]
 fn a_comment_below_an_issue_is_no_comment_on_a_change() {
     let name = "issue_comment-created-issue-comment-bors";
     assert_eq!(changed(name, &[])[0].kind, Kind::ChangeCommented);
