@@ -8,6 +8,9 @@
 //! | `folder/*` | the files of that folder, not of those in it |
 //! | `**` | any number of folders; at the end, everything below |
 
+/// No path that a repository holds is longer, so no pattern has to be.
+const PATTERN_BYTES_MAX: usize = 4096;
+
 /// A pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Part>);
@@ -40,6 +43,9 @@ pub(super) fn names(path: &str) -> Vec<Vec<char>> {
 impl Pattern {
     /// Reads a pattern; the error says why there is none.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err("the pattern is longer than any path");
+        }
         if text.starts_with('!') {
             return Err("a pattern cannot be negated with !");
         }
