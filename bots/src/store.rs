@@ -61,11 +61,11 @@ fn micros(at: DateTime<Utc>) -> i64 {
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     table: &'static str,
-    row: &'a dyn std::fmt::Display,
+    row: &'a (dyn std::fmt::Display + Sync),
 }
 
 impl<'a> Reading<'a> {
-    const fn of(table: &'static str, row: &'a (impl std::fmt::Display + 'a)) -> Self {
+    const fn of(table: &'static str, row: &'a (impl std::fmt::Display + Sync + 'a)) -> Self {
         Self { table, row }
     }
 
