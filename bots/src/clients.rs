@@ -4,6 +4,7 @@
 //! pace, records and idempotency are the runtime's.
 
 pub mod code_owners;
+mod github;
 mod http;
 pub mod secrets;
 pub mod settings;
@@ -120,6 +121,7 @@ pub fn connect(tools: &[ToolSettings], _clusters: &[ClusterSettings]) -> Result<
     let mut clients: Vec<Arc<dyn Client>> = Vec::new();
     for tool in tools {
         match tool.name.as_str() {
+            github::NAME => clients.push(Arc::new(github::GitHub::new(tool)?)),
             slack::NAME => clients.push(Arc::new(slack::Slack::new(tool)?)),
             other => return Err(ClientError::UnknownTool(other.to_owned())),
         }

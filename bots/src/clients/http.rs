@@ -82,6 +82,10 @@ impl Http {
         self.client.post(url)
     }
 
+    pub(super) fn request(&self, method: http::Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
+    }
+
     /// Sends, and reads the whole answer.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
         let answer = request.send().await.map_err(|error| self.broken(error))?;
@@ -127,6 +131,11 @@ impl Broken {
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+}
+
+/// At most the longest time that anybody waits.
+pub(super) fn at_most(wait: Duration) -> Duration {
+    wait.min(RETRY_AFTER_MAX)
 }
 
 /// An error with its causes, each said once.
