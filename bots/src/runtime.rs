@@ -56,10 +56,8 @@ pub struct Settings {
     pub bots: BTreeMap<String, BotSettings>,
     /// The time.
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// For tests: where to stop dead.
+    /// For tests: where the process aborts.
     pub crash_at: Option<CrashPoint>,
-    /// For tests: how.
-    pub crash_manner: CrashManner,
 }
 
 /// What the installation sets for one bot.
@@ -108,16 +106,6 @@ impl CrashPoint {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|point| point.name() == name)
     }
-}
-
-/// How a test stops the runtime dead.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CrashManner {
-    /// The process aborts.
-    #[default]
-    Abort,
-    /// [`Bots::run`] ends with an error at once, and everything in memory with it.
-    EndRun,
 }
 
 /// Who owns what, and where teams talk: the catalog as bots need it.
