@@ -101,7 +101,7 @@ impl GitHub {
     async fn do_it(&self, order: &Order) -> Result<Receipt, Problem> {
         let ask = self.ask_for(&order.action).await?;
         match &order.action {
-            Action::Comment { number, text, topic, .. } => comment::write(&ask, order, *number, [topic, text]).await,
+            Action::Comment { number, text, topic, .. } => comment::write(&ask, order, *number, topic, text).await,
             Action::RequestReviewers { number, reviewers, teams, .. } => {
                 reviewers::request(&ask, *number, reviewers, teams).await
             }

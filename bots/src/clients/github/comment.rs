@@ -34,10 +34,16 @@ fn topic_line(bot: &str, topic: &str) -> String {
     format!("{HIDDEN}-topic:{bot}/{topic} -->")
 }
 
-pub(super) async fn write(ask: &Ask<'_>, order: &Order, number: u64, body: &str) -> Result<Receipt, Problem> {
-    let topic =
-        body.lines().rev().find(|line| line.starts_with(HIDDEN) && line.contains("-topic:")).unwrap_or_default();
-    let existing = existing(ask, order, number, topic).await.map_err(|trouble| ask.unread(&trouble))?;
+pub(super) async fn write(
+    ask: &Ask<'_>,
+    order: &Order,
+    number: u64,
+    topic: &str,
+    text: &str,
+) -> Result<Receipt, Problem> {
+    let body = body(&order.mark, topic, text);
+    let topic = topic_line(&order.mark.bot, topic);
+    let existing = existing(ask, order, number, &topic).await.map_err(|trouble| ask.unread(&trouble))?;
     let content = json!({ "body": body });
     if let Some(comment) = existing {
         let receipt = ask.receipt(number, comment.id, comment.html_url);
