@@ -15,6 +15,7 @@ use bus::ids::EventId;
 use crate::contract::{Bot, Decision, Manifest};
 use crate::lookups::Lookups;
 use incident::CaseFile;
+use opening::New;
 use reminder::Note;
 use subject::Subject;
 
@@ -40,6 +41,9 @@ mod storm;
 mod subject;
 mod suppressed;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 /// The bot.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +91,10 @@ fn killed(subject: &Subject, lookups: &Lookups<'_>) -> Decision {
         let number = incident.number;
         return repeated::once_more(subject, file, number, lookups);
     }
+    let company = storm::company(subject, lookups);
+    if company.is_storm(of_pod.cause, subject) {
+        return storm::begun(subject, &of_pod, &company, lookups);
+    }
     let collected = collect::for_verdict(subject, lookups);
     let verdict = collected.verdict(subject);
     if verdict.cause.is_suppressed() {
@@ -96,7 +104,11 @@ fn killed(subject: &Subject, lookups: &Lookups<'_>) -> Decision {
         let number = incident.number;
         return repeated::once_more(subject, file, number, lookups);
     }
-    opening::open(subject, (signature, &verdict), collected, file, lookups)
+    if company.is_storm(verdict.cause, subject) {
+        return storm::begun(subject, &verdict, &company, lookups);
+    }
+    let new = New { subject, verdict: &verdict, signature, company: &company };
+    opening::open(&new, collected, file, lookups)
 }
 
 /// The bot asked to be reminded of a kill.

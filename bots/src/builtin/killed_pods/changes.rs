@@ -64,22 +64,22 @@ pub(super) fn changes(subject: &Subject, whose: &Ownership, collected: &Collecte
         changes
             .items
             .push(vec![Span::plain(format!("No deployment of {} is known in the {within} before.", whose.service))]);
-        changes.items.extend(difference(collected).map(|text| vec![Span::plain(text)]));
+        changes.items.extend(difference(collected).into_iter().map(|text| vec![Span::plain(text)]));
         return changes;
     };
     changes.items.push(deployed.sentence(subject.at));
-    changes.items.extend(difference(collected).map(|text| vec![Span::plain(text)]));
+    let window = around(deployed.at, KILLED_BEFORE_WITHIN, subject.at - deployed.at);
+    match kills_of(subject, window, lookups) {
+        Ok(kills) => changes.items.push(vec![Span::plain(known_before(subject, &deployed, &kills))]),
+        Err(unavailable) => changes.gaps.push(format!("earlier kills: {unavailable}")),
+    }
+    changes.items.extend(difference(collected).into_iter().map(|text| vec![Span::plain(text)]));
     let repository = whose.repository.clone().or_else(|| deployed.repository.clone());
     if let (Some(repository), Some(before)) = (repository, deployed.before) {
         match merged(&repository, [before, deployed.at], lookups) {
             Ok(found) => changes.items.extend(titles(&found, deployed.name_before.as_deref())),
             Err(unavailable) => changes.gaps.push(format!("changes of {repository}: {unavailable}")),
         }
-    }
-    let window = around(deployed.at, KILLED_BEFORE_WITHIN, subject.at - deployed.at);
-    match kills_of(subject, window, lookups) {
-        Ok(kills) => changes.items.push(vec![Span::plain(known_before(subject, &deployed, &kills))]),
-        Err(unavailable) => changes.gaps.push(format!("earlier kills: {unavailable}")),
     }
     changes
 }
@@ -95,7 +95,7 @@ impl Deployed {
         let commit = sha.map(|sha| format!(" ({sha})")).unwrap_or_default();
         let verb = if self.rolled_back { "was rolled back to" } else { "was deployed" };
         let before = span(killed_at - self.at);
-        vec![what, Span::plain(format!("{commit} {verb} at {}, {before} before the first kill.", moment(self.at)))]
+        vec![what, Span::plain(format!("{commit} {verb} at {}, {before} before this began.", moment(self.at)))]
     }
 }
 
@@ -172,13 +172,13 @@ fn titles(found: &[Told<bus::data::forge::Change>], since: Option<&str>) -> Vec<
 /// Whether it died like this before the deployment.
 fn known_before(subject: &Subject, deployed: &Deployed, kills: &[Told<Pod>]) -> String {
     let before = kills.iter().filter(|told| told.at < deployed.at).count();
-    let reason = subject.reason.as_deref().map(|reason| format!(" with {reason}")).unwrap_or_default();
+    let what = subject.reason.as_deref().unwrap_or("kill");
     let within = span(KILLED_BEFORE_WITHIN);
     match before {
-        0 => format!("New with this deployment: no kill{reason} in the {within} before it."),
+        0 => format!("New with this deployment: no {what} in the {within} before it."),
         many => {
             let more = if kills.len() >= KILLS_MAX { " or more" } else { "" };
-            format!("Not new: {}{more}{reason} in the {within} before this deployment.", count(many, "kill"))
+            format!("Not new: {what} {}{more} in the {within} before this deployment.", count(many, "time"))
         }
     }
 }

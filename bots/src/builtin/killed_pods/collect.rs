@@ -273,7 +273,8 @@ impl Ask<'_> {
     /// newest; if it was restarted since, the newest run is not the one that died.
     fn log(&mut self) -> Log {
         let subject = self.subject;
-        let Some(container) = subject.container_name() else { return Log::Gone };
+        let container = subject.container_name().filter(|_| !subject.cannot_start);
+        let Some(container) = container else { return Log::Gone };
         let restarts = text(&subject.object, "/spec/restartPolicy") != Some("Never") && !subject.evicted;
         let previous = !subject.is_newest_run() || (restarts && self.was_restarted(container));
         let asked = |previous| LogName {
@@ -307,6 +308,9 @@ impl Ask<'_> {
     /// What the container uses, where the cluster measures it.
     fn usage(&mut self) -> Result<Measured, String> {
         let subject = self.subject;
+        if subject.cannot_start {
+            return Err("it never ran".to_owned());
+        }
         let what = ("metrics.k8s.io/v1beta1", "pods");
         let pod = self.object("memory in use", what, Some(&subject.namespace), &subject.pod)?;
         let pod = pod.ok_or_else(|| "the cluster has no measurement of this pod".to_owned())?;

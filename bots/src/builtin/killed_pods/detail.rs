@@ -59,10 +59,9 @@ impl Report<'_> {
         if let Some(terminated) = subject.terminated() {
             moments.extend(time(terminated, "/startedAt").map(|at| (at, "Started  the container's run".to_owned())));
         }
-        moments.push((
-            subject.at,
-            format!("Killed  {}", self.exit().unwrap_or_else(|| self.verdict.cause.name().to_owned())),
-        ));
+        let end = if subject.cannot_start { "Noticed" } else { "Ended" };
+        let how = self.exit().unwrap_or_else(|| self.verdict.cause.name().to_owned());
+        moments.push((subject.at, format!("{end}  {how}")));
         let within = subject.at - TIMELINE_BEFORE..=subject.at + TIMELINE_AFTER;
         moments.retain(|(at, _)| within.contains(at));
         moments.sort();

@@ -222,9 +222,5 @@ impl Incident {
 pub(super) fn signature(of_pod: &Verdict, subject: &Subject) -> String {
     let exit = subject.terminated().and_then(|terminated| super::json::number(terminated, "/exitCode"));
     let exit = exit.map(|code| code.to_string()).unwrap_or_default();
-    format!(
-        "{}/{}/{exit}",
-        of_pod.cause.name(),
-        if subject.looping { "" } else { subject.reason.as_deref().unwrap_or_default() }
-    )
+    format!("{}/{}/{exit}", of_pod.cause.name(), subject.reason.as_deref().unwrap_or_default())
 }

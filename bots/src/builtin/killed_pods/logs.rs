@@ -9,8 +9,12 @@ const ENDING_LINES: usize = 5;
 const LINES_BEFORE: usize = 2;
 /// Longer lines are cut: they are data, not sentences.
 const LINE_CHARS_MAX: usize = 240;
-/// Frames of a stack trace that stay at its beginning; its last one stays as well.
-const FRAMES_KEPT: usize = 4;
+/// Lines of a stack trace that stay where it broke.
+const FRAMES_INNER: usize = 4;
+/// Lines of a stack trace that stay where it began.
+const FRAMES_OUTER: usize = 2;
+/// How a frame of Python begins, whose stack traces end where it broke.
+const PYTHON_FRAME: &str = "File \"";
 
 /// What begins the account of an end, in lower case. Any of these is it, wherever it stands.
 const STRONG: &[&str] = &[
@@ -92,19 +96,31 @@ fn skip_escape(characters: &mut std::str::Chars<'_>) {
     }
 }
 
-/// Runs of frames of a stack trace, shortened to their beginning and their last frame.
+/// Runs of frames of a stack trace, shortened.
 fn folded(lines: &[String]) -> Vec<String> {
+    let mut before = "";
+    let marked = lines.iter().map(|line| {
+        // Below the frame, Python shows its source.
+        let of_frame = is_frame(line) || (before.trim_start().starts_with(PYTHON_FRAME) && line.starts_with("    "));
+        before = line;
+        (of_frame, line)
+    });
+    let marked: Vec<(bool, &String)> = marked.collect();
     let mut shown = Vec::new();
-    for run in lines.chunk_by(|one, next| is_frame(one) == is_frame(next)) {
-        let is_long = run.len() > FRAMES_KEPT + 2;
-        match (run, is_long && run.first().is_some_and(|line| is_frame(line))) {
-            ([beginning @ .., last], true) => {
-                shown.extend(beginning.iter().take(FRAMES_KEPT).cloned());
-                shown.push(format!("    … {} more frames", beginning.len() - FRAMES_KEPT));
-                shown.push(last.clone());
-            }
-            (run, _) => shown.extend(run.iter().cloned()),
+    for run in marked.chunk_by(|(one, _), (next, _)| one == next) {
+        let is_trace = run.first().is_some_and(|(of_frame, _)| *of_frame);
+        let innermost_last = run.first().is_some_and(|(_, line)| line.trim_start().starts_with(PYTHON_FRAME));
+        let [first, last] = if innermost_last { [FRAMES_OUTER, FRAMES_INNER] } else { [FRAMES_INNER, FRAMES_OUTER] };
+        let skipped = run.len().saturating_sub(first + last);
+        let line = |(_, line): &(bool, &String)| (*line).clone();
+        // A fold that hides a line or two only costs one.
+        if !is_trace || skipped < 3 {
+            shown.extend(run.iter().map(line));
+            continue;
         }
+        shown.extend(run.iter().take(first).map(line));
+        shown.push(format!("    … {skipped} more lines of the stack"));
+        shown.extend(run.iter().skip(first + skipped).map(line));
     }
     shown
 }
@@ -118,7 +134,7 @@ fn is_frame(line: &str) -> bool {
     });
     let goroutine = text.contains(".go:") && (indented || text.starts_with('/'));
     let call = text.ends_with(')') && text.contains(".(*");
-    indented && (text.starts_with("at ") || text.starts_with("File \"") || text.starts_with("from ") || numbered)
+    indented && (text.starts_with("at ") || text.starts_with(PYTHON_FRAME) || text.starts_with("from ") || numbered)
         || indented && text.starts_with("... ") && text.ends_with(" more")
         || goroutine
         || call
@@ -143,7 +159,8 @@ mod tests {
             at shop.Cart.step1(Cart.java:1)
             at shop.Cart.step2(Cart.java:2)
             at shop.Cart.step3(Cart.java:3)
-            … 25 more frames
+            … 24 more lines of the stack
+            at shop.Cart.step28(Cart.java:28)
             at shop.Cart.step29(Cart.java:29)
         bye
         "#);

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::cause::Cause;
 use super::incident::{CaseFile, Incident, Stage};
 use super::report::{REPLICAS, RESTARTS};
 use super::subject::Subject;
@@ -51,7 +52,8 @@ fn message(incident: &Incident, group: &str, now: DateTime<Utc>) -> Message {
     } else if let Some(report) = &incident.report {
         blocks.push(Block::Buttons(vec![open(report)]));
     }
-    Message { summary: format!("{heading} ({})", seen(incident)), blocks }
+    let summary = if incident.kills > 1 { format!("{heading} ({})", seen(incident)) } else { heading };
+    Message { summary, blocks }
 }
 
 /// Since when, how often, and what was done about it.
@@ -81,12 +83,25 @@ fn since(incident: &Incident, now: DateTime<Utc>) -> Vec<Span> {
 
 /// How often it was seen.
 fn seen(incident: &Incident) -> String {
-    let kills = count(incident.kills, "kill");
+    let kills = kills(incident);
     if incident.kills < 2 {
         return kills;
     }
     let pods = if incident.pods.len() > 1 { format!(" in {} pods", incident.pods.len()) } else { String::new() };
     format!("{kills}{pods}, last {}", moment_after(incident.last, incident.first))
+}
+
+/// How many, of what it is called.
+pub(super) fn kills(incident: &Incident) -> String {
+    let cause = Cause::named(&incident.cause);
+    let thing = if incident.cause.starts_with("evicted") || incident.cause.starts_with("preempted") {
+        "eviction"
+    } else if cause == Some(Cause::Image) || cause == Some(Cause::StartError) {
+        "failed start"
+    } else {
+        "kill"
+    };
+    count(incident.kills, thing)
 }
 
 fn buttons(incident: &Incident, group: &str) -> Vec<Button> {

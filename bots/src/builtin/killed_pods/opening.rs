@@ -1,6 +1,6 @@
 //! A failure that was not seen before: everything is asked, put down, and told.
 
-use super::cause::{Class, Verdict};
+use super::cause::Verdict;
 use super::changes::changes;
 use super::collect::{Collected, for_report};
 use super::hourly::{Room, room};
@@ -9,7 +9,7 @@ use super::message::{post, reply};
 use super::ownership::{Ownership, ownership};
 use super::reminder::{Note, watch_after};
 use super::report::Report;
-use super::storm::{self, SETTLE};
+use super::storm::{Company, SETTLE};
 use super::subject::Subject;
 use super::words::moment;
 use crate::action::{Action, Audience};
@@ -17,20 +17,22 @@ use crate::contract::Decision;
 use crate::lookups::Lookups;
 use crate::message::Span;
 
-/// Opens an incident, or finds that it is its node's.
-pub(super) fn open(
-    subject: &Subject,
-    (signature, verdict): (String, &Verdict),
-    mut collected: Collected,
-    mut file: CaseFile,
-    lookups: &Lookups<'_>,
-) -> Decision {
-    let company = storm::company(subject, lookups);
-    let of_node = verdict.cause.class() == Class::Node;
-    if company.is_storm(of_node) && !subject.cannot_start {
-        let actions = storm::begin(subject, verdict, &company, lookups);
-        return Decision::act(actions, "many owners lost pods on its node: that is the node's incident");
-    }
+/// A failure that was not seen before.
+#[derive(Debug, Clone)]
+pub(super) struct New<'a> {
+    /// What died.
+    pub(super) subject: &'a Subject,
+    /// Why.
+    pub(super) verdict: &'a Verdict,
+    /// What the pod alone says of the cause.
+    pub(super) signature: String,
+    /// Who else died on its node.
+    pub(super) company: &'a Company,
+}
+
+/// Opens an incident, and tells of it unless its node may be to blame.
+pub(super) fn open(new: &New<'_>, mut collected: Collected, mut file: CaseFile, lookups: &Lookups<'_>) -> Decision {
+    let New { subject, verdict, company, .. } = *new;
     for_report(subject, lookups, &mut collected);
     collected.gaps.extend(company.gap.clone());
     let whose = ownership(subject, lookups);
@@ -44,12 +46,12 @@ pub(super) fn open(
         neighbours: &company.neighbours,
         cost: lookups.cost(),
     };
-    let mut incident = incident(&report, signature, lookups);
+    let mut incident = incident(&report, new.signature.clone(), lookups);
     incident.why.extend(seen_before(&file, &incident));
     let number = file.add(incident);
-    if company.may_be_storm(of_node) && !subject.cannot_start {
+    if company.may_be_storm(verdict.cause, subject) {
         let actions = vec![file.save(), Note::Settle(number).after(SETTLE)];
-        return Decision::act(actions, format!("{}; it waits to see whether its node is in trouble", verdict.sentence));
+        return Decision::act(actions, "it waits a moment to see whether its node is in trouble");
     }
     tell(file, number, Vec::new(), lookups)
 }

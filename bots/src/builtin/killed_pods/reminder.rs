@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::cause::Class;
+use super::cause::Cause;
+use super::collect::verdict_of_pod;
 use super::incident::{CaseFile, Stage};
 use super::json::{items, number, text};
 use super::message::post;
@@ -18,7 +19,7 @@ use crate::contract::Decision;
 use crate::lookups::{Lookups, ObjectName};
 
 /// Of an event that leads the incident of a node.
-pub(super) const STORM: &str = "storm";
+const STORM: &str = "storm";
 /// Without a kill for so many minutes it may be over, unless `resolve_minutes` says otherwise: the cluster waits at
 /// most five minutes before it starts a container again, and it runs for a while before it dies.
 const QUIET_MINUTES: u32 = 10;
@@ -81,24 +82,19 @@ pub(super) fn watch_after(lookups: &Lookups<'_>) -> Duration {
 /// Tells what had to settle, unless it turned out to be its node's incident.
 pub(super) fn settle(number: u64, subject: &Subject, lookups: &Lookups<'_>) -> Decision {
     let mut file = CaseFile::of(subject, lookups);
-    let waits = file.numbered(number).is_some_and(|incident| incident.stage == Stage::Settling);
-    if !waits {
+    let waiting = file.numbered(number).filter(|incident| incident.stage == Stage::Settling);
+    let Some(cause) = waiting.and_then(|incident| Cause::named(&incident.cause)) else {
         return Decision::nothing("it was told already");
-    }
+    };
     if let Some(of_node) = storm::absorbing(subject, lookups) {
         file.remove(number);
         return Decision::act(vec![file.save()], of_node);
     }
     let company = storm::company(subject, lookups);
-    let verdict = super::collect::verdict_of_pod(subject);
-    let of_node = file.numbered(number).is_some_and(|incident| {
-        let cause = super::cause::Cause::named(&incident.cause);
-        cause.is_some_and(|cause| cause.class() == Class::Node)
-    });
-    if company.is_storm(of_node) {
+    if company.is_storm(cause, subject) {
         file.remove(number);
         let mut actions = vec![file.save()];
-        actions.extend(storm::begin(subject, &verdict, &company, lookups));
+        actions.extend(storm::begin(subject, &verdict_of_pod(subject), &company, lookups));
         return Decision::act(actions, "many owners lost pods on its node: that is the node's incident");
     }
     super::opening::tell(file, number, Vec::new(), lookups)

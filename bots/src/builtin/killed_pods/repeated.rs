@@ -3,9 +3,9 @@
 use super::collect::{Log, log_only};
 use super::incident::{CaseFile, Incident};
 use super::logs;
-use super::message::{post, refresh, reply};
+use super::message::{kills, post, refresh, reply};
 use super::subject::Subject;
-use super::words::{count, moment};
+use super::words::moment;
 use crate::action::Action;
 use crate::contract::Decision;
 use crate::lookups::Lookups;
@@ -59,7 +59,7 @@ fn is_milestone(kills: usize) -> bool {
 
 /// What is said in the thread.
 fn milestone(incident: &Incident, subject: &Subject, lookups: &Lookups<'_>) -> Message {
-    let kills = count(incident.kills, "kill");
+    let kills = kills(incident);
     let line = format!("{kills} since {}, the last at {}.", moment(incident.first), moment(incident.last));
     let mut blocks = vec![Block::Text(vec![Span::bold(line.clone())])];
     blocks.push(match log_only(subject, lookups) {

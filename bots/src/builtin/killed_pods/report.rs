@@ -79,10 +79,13 @@ impl Report<'_> {
             Block::Text(self.todo()),
             Block::Fields(self.fields()),
         ];
-        blocks.push(match self.log_excerpt() {
-            Ok(excerpt) => Block::Code(excerpt),
-            Err(reason) => Block::Context(vec![Span::plain(reason)]),
-        });
+        // What never ran has no log.
+        if !self.subject.cannot_start {
+            blocks.push(match self.log_excerpt() {
+                Ok(excerpt) => Block::Code(excerpt),
+                Err(reason) => Block::Context(vec![Span::plain(reason)]),
+            });
+        }
         blocks.push(Block::Context(self.small_print()));
         blocks
     }
@@ -95,7 +98,7 @@ impl Report<'_> {
             Cause::OomContainerLimit => format!("out of memory{limit}"),
             Cause::OomNode => "the node ran out of memory".to_owned(),
             Cause::OomChildThenExit | Cause::OomChildSilent => format!("a child process ran out of memory{limit}"),
-            Cause::EvictedNodePressure => "its node ran low".to_owned(),
+            Cause::EvictedNodePressure => format!("its node ran low{}", self.starved()),
             Cause::EvictedEphemeralLimit => "too much local storage".to_owned(),
             Cause::EvictedApi => "moved off its node".to_owned(),
             Cause::PreemptedScheduler => "made room for a pod of higher priority".to_owned(),
@@ -117,6 +120,13 @@ impl Report<'_> {
                 self.verdict.cause.name().to_owned()
             }
         }
+    }
+
+    /// What the node ran low on, by the kubelet's own sentence.
+    fn starved(&self) -> String {
+        let message = text(&self.subject.object, "/status/message").unwrap_or_default();
+        let resource = message.split_once("low on resource: ").and_then(|(_, rest)| rest.split(['.', ' ']).next());
+        resource.map(|resource| format!(" on {resource}")).unwrap_or_default()
     }
 
     /// How the program ended: its code, and the signal that such a code stands for.
@@ -146,8 +156,11 @@ impl Report<'_> {
             spans.push(Span::plain(format!(" Perhaps: {} ", hypothesis.text)));
             spans.push(Span::code(hypothesis.check.clone()));
         }
-        spans.push(Span::plain(" See "));
-        spans.push(Span::code(self.first_command()));
+        // Where the advice ends with a command already, a second one would only be in its way.
+        if !self.verdict.todo.contains("kubectl") {
+            spans.push(Span::plain(" See "));
+            spans.push(Span::code(self.first_command()));
+        }
         spans
     }
 

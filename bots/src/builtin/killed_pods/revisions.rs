@@ -33,12 +33,18 @@ pub(super) fn current(collected: &Collected) -> Option<Revision<'_>> {
 }
 
 /// What the running revision sets otherwise than the one before, a sentence each.
-pub(super) fn difference(collected: &Collected) -> impl Iterator<Item = String> + use<> {
-    let (now, told) = match both(collected) {
-        Some([(now, new), (_, old)]) => (now, between(old, new)),
-        None => (0, Vec::new()),
-    };
-    told.into_iter().map(move |text| format!("Revision {now}: {text}"))
+pub(super) fn difference(collected: &Collected) -> Vec<String> {
+    /// More is a rewrite, and is read elsewhere.
+    const SENTENCES_MAX: usize = 6;
+    let Some([(now, new), (_, old)]) = both(collected) else { return Vec::new() };
+    let told = between(old, new);
+    let more = told.len().saturating_sub(SENTENCES_MAX);
+    let mut shown: Vec<String> =
+        told.into_iter().take(SENTENCES_MAX).map(|text| format!("Revision {now}: {text}")).collect();
+    if more > 0 {
+        shown.push(format!("Revision {now}: and {more} more"));
+    }
+    shown
 }
 
 fn revision(replica_set: &Value) -> Option<i64> {

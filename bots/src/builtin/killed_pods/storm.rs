@@ -14,11 +14,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::bus_events::{Told, around, kills_on};
-use super::cause::Verdict;
+use super::cause::{Cause, Class, Verdict};
 use super::incident::{CaseFile, Pressed, Stage, key};
 use super::message::of_node;
+use super::reminder::{Note, quiet_needed};
 use super::subject::Subject;
 use crate::action::Action;
+use crate::contract::Decision;
 use crate::lookups::Lookups;
 use crate::message::Span;
 
@@ -78,14 +80,19 @@ pub(super) struct Company {
 
 impl Company {
     /// Whether this is the node's incident.
-    pub(super) const fn is_storm(&self, of_node: bool) -> bool {
-        (of_node && self.owners_alike >= OWNERS_ALIKE_MIN) || self.owners >= OWNERS_ANY_MIN
+    pub(super) fn is_storm(&self, cause: Cause, subject: &Subject) -> bool {
+        let enough = (is_of_node(cause) && self.owners_alike >= OWNERS_ALIKE_MIN) || self.owners >= OWNERS_ANY_MIN;
+        enough && !subject.cannot_start && !cause.is_suppressed()
     }
 
     /// Whether it may become the node's incident: then it is waited for a moment.
-    pub(super) const fn may_be_storm(&self, of_node: bool) -> bool {
-        of_node || self.owners > 1
+    pub(super) fn may_be_storm(&self, cause: Cause, subject: &Subject) -> bool {
+        (is_of_node(cause) || self.owners > 1) && !subject.cannot_start
     }
+}
+
+fn is_of_node(cause: Cause) -> bool {
+    cause.class() == Class::Node
 }
 
 /// Who else died on the node of a kill.
@@ -122,6 +129,12 @@ pub(super) fn absorbing(subject: &Subject, lookups: &Lookups<'_>) -> Option<Stri
     within.contains(&subject.at).then(|| format!("it is part of the incident of node {node}"))
 }
 
+/// What begins the node's incident, in a run of which nothing else comes.
+pub(super) fn begun(subject: &Subject, verdict: &Verdict, company: &Company, lookups: &Lookups<'_>) -> Decision {
+    let owners = format!("{} owners lost pods on its node: that is the node's incident", company.owners);
+    Decision::act(begin(subject, verdict, company, lookups), owners)
+}
+
 /// Begins the node's incident, or lets it go on; the caller's event leads it.
 pub(super) fn begin(subject: &Subject, verdict: &Verdict, company: &Company, lookups: &Lookups<'_>) -> Vec<Action> {
     let Some(node) = subject.node.as_deref() else { return Vec::new() };
@@ -140,7 +153,7 @@ pub(super) fn begin(subject: &Subject, verdict: &Verdict, company: &Company, loo
         acknowledged: None,
         snoozed: None,
     };
-    let remind = Action::Remind { after: SETTLE, note: super::reminder::STORM.to_owned() };
+    let remind = Note::Storm.after(SETTLE);
     vec![storm.save(&subject.cluster, node), remind]
 }
 
@@ -156,7 +169,7 @@ pub(super) fn refresh(subject: &Subject, lookups: &Lookups<'_>) -> (Vec<Action>,
     storm.first = kills.iter().map(|told| told.at).min().unwrap_or(storm.first).min(storm.first);
     storm.last = kills.iter().map(|told| told.at).max().unwrap_or(storm.last).max(storm.last);
     let quiet = now - storm.last;
-    let is_over = quiet >= super::reminder::quiet_needed(lookups) || now - storm.first >= GIVEN_UP_AFTER;
+    let is_over = quiet >= quiet_needed(lookups) || now - storm.first >= GIVEN_UP_AFTER;
     let mut actions = Vec::new();
     let silent = storm.snoozed.as_ref().is_some_and(|snoozed| snoozed.at > now);
     if is_over || (storm.told != Some(kills.len()) && !silent) {
@@ -169,7 +182,7 @@ pub(super) fn refresh(subject: &Subject, lookups: &Lookups<'_>) -> (Vec<Action>,
         return (actions, format!("node {node} is quiet"));
     }
     actions.push(storm.save(&subject.cluster, node));
-    actions.push(Action::Remind { after: REFRESH, note: super::reminder::STORM.to_owned() });
+    actions.push(Note::Storm.after(REFRESH));
     (actions, format!("{} kills on node {node}", kills.len()))
 }
 

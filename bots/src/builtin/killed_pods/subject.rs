@@ -78,6 +78,8 @@ impl Subject {
         let waiting = event.event.kind == Kind::PodCrashLooping;
         let looping = waiting && told.reason.as_deref().is_none_or(|reason| reason == CRASH_LOOP);
         let dead = dead(&object, told).filter(|_| looping || !waiting);
+        // Of a loop, the reason of the death is meant, not that of the wait.
+        let of_run = dead.filter(|_| looping).and_then(|dead| text(dead, "/reason")).map(str::to_owned);
         let run = match (&told.container, dead.and_then(|dead| text(dead, "/containerID"))) {
             (Some(container), Some(id)) => format!("{uid}/{container}/{id}"),
             (_, _) => told.id.clone(),
@@ -99,7 +101,7 @@ impl Subject {
             looping,
             cannot_start: waiting && !looping,
             evicted: event.event.kind == Kind::PodEvicted,
-            reason: told.reason.clone(),
+            reason: of_run.or_else(|| told.reason.clone()),
             object,
         }
     }

@@ -1,0 +1,6 @@
+//! The bot as its users meet it: a kill goes in, messages come out.
+
+mod incidents;
+mod messages;
+mod stage;
+mod storms;
