@@ -94,6 +94,9 @@ pub(crate) enum Command {
     /// Look at sources
     #[command(subcommand)]
     Sources(Sources),
+    /// Look at bots, try them, have given-up work tried again
+    #[command(subcommand)]
+    Bots(Bots),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -297,5 +300,69 @@ pub(crate) enum Sources {
     Retry {
         /// Offset of the delivery; without it all
         offset: Option<i64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bots {
+    /// How every bot stands, those that need a look first
+    List,
+    /// One bot with its last runs
+    Show {
+        /// Its name
+        bot: String,
+    },
+    /// What a bot would make of an event; nothing is recorded or performed
+    #[command(after_help = "Examples:
+  kubectl get pod checkout-7c9 -o yaml | devhose bots test killed-pods --event -
+  devhose bots test killed-pods --event incident.json --json
+  devhose bots test killed-pods --event 6f1a5c0e-…            an event of the log, with lookups as they are now
+
+A file needs no server, no network and no data: what it does not hold, the bot is told it cannot have. It is JSON or
+YAML, and one of: a Kubernetes object, a watch event, a `kind: List` of a pod and what is around it, a CloudEvent, or
+{\"delivery\": {\"source\", \"headers\", \"body\"}, \"answers\": {\"logs\", \"files\", \"objects\", \"events\", \"owner\", …}}.")]
+    Test {
+        /// Its name
+        bot: String,
+        /// An event's id, or a file; `-` for standard input
+        #[arg(long, value_name = "ID|FILE")]
+        event: String,
+    },
+    /// What a bot makes of the events of some time, with the answers that it had then where they are recorded
+    Replay {
+        /// Its name
+        bot: String,
+        /// From when on: `7d`, a date, or RFC 3339
+        #[arg(long, default_value = "7d")]
+        since: String,
+        /// Until when; without it now
+        #[arg(long)]
+        before: Option<String>,
+    },
+    /// What was given up
+    DeadLetters {
+        /// Of which bot; without it of all
+        bot: Option<String>,
+    },
+    /// Have what was given up tried again: shows the plan, and does it with --yes
+    Redrive {
+        /// Its name
+        bot: String,
+        /// Only that run
+        #[arg(long, value_name = "RUN")]
+        run: Option<i64>,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Hand a bot no more events, and perform none of its actions
+    Pause {
+        /// Its name
+        bot: String,
+    },
+    /// Let a paused bot go on where it was
+    Resume {
+        /// Its name
+        bot: String,
     },
 }

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::output::Output;
 
+mod bots;
 mod completions;
 mod demo;
 mod doctor;
@@ -56,7 +57,8 @@ fn dispatch(cli: Cli, output: Output) -> Ended {
         | Command::Metrics(_)
         | Command::Rebuild(_)
         | Command::Verify
-        | Command::Sources(_) => {}
+        | Command::Sources(_)
+        | Command::Bots(_) => {}
     }
     let loud = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if loud { "info" } else { "warn" }, output.color);
@@ -89,6 +91,7 @@ async fn in_runtime(command: Command, context: Context) -> Ended {
         Command::Rebuild(args) => rebuild::run(args, context).await,
         Command::Verify => verify::run(context).await,
         Command::Sources(args) => sources::run(args, context).await,
+        Command::Bots(args) => bots::run(args, context).await,
         Command::Completions { .. } | Command::Help { .. } | Command::Init(_) => {
             Err(Failure::new(Exit::Failed, "this command needs no runtime"))
         }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::action::Action;
+use crate::clients::secrets;
 use crate::lookups::{ChangeNow, Happened, LogName, Owner, Question, Told, Unavailable, World};
 
 mod objects;
@@ -116,7 +117,7 @@ impl Scene {
         Ok(json!(found))
     }
 
-    /// The last lines of a log, as a client hands it over.
+    /// The last lines of a log without secrets, as a client hands it over.
     fn log(&self, name: &LogName) -> Option<String> {
         let LogName { namespace, pod, container, .. } = name;
         let known = [format!("{namespace}/{pod}/{container}"), format!("{pod}/{container}"), container.clone()];
@@ -126,7 +127,7 @@ impl Scene {
         let text = lines.get(skipped..).unwrap_or_default().join("\n");
         let too_long = text.len().saturating_sub(usize::try_from(name.bytes_max).unwrap_or(usize::MAX));
         let start = (too_long..=text.len()).find(|start| text.is_char_boundary(*start)).unwrap_or_default();
-        text.get(start..).map(str::to_owned)
+        text.get(start..).map(|text| secrets::redact(text).into_owned())
     }
 }
 
