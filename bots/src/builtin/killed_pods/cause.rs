@@ -348,6 +348,8 @@ const RULES: [Rule; 15] = [
 pub fn classify(case: &Case<'_>) -> Verdict {
     let facts = Facts::of(case);
     let mut verdict = RULES.iter().find_map(|rule| rule(&facts)).unwrap_or_else(|| unknown::unknown(&facts));
+    // A text that was cut short ends its sentence as it is.
+    verdict.sentence = verdict.sentence.replace("….", "…");
     let mut evidence = facts.evidence();
     evidence.append(&mut verdict.evidence);
     verdict.evidence = evidence;

@@ -9,6 +9,9 @@ use super::json::{NOTHING, list, number, quote, text, time};
 /// The watch sees a kill as soon as the API server has it; its time and the container's differ by less than this.
 const SAME_SECONDS: i64 = 2;
 
+/// Reasons for which a container waits although nothing is wrong yet.
+pub(super) const PREPARING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
 /// What a container is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -61,6 +64,12 @@ impl<'a> End<'a> {
     /// What the program or the runtime left to say.
     pub(super) fn message(&self) -> Option<&'a str> {
         text(self.value, "/message").map(str::trim).filter(|message| !message.is_empty())
+    }
+
+    /// The line of it that says what went wrong: it may be the whole end of a log. Else the last one.
+    pub(super) fn complaint(&self) -> Option<&'a str> {
+        let lines = || self.message().into_iter().flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty());
+        lines().find(|line| is_complaint(line)).or_else(|| lines().next_back())
     }
 
     /// When it started.
@@ -125,7 +134,8 @@ impl<'a> Container<'a> {
         if let Some(named) = named.filter(|found| !found.waits_for_others()) {
             return Some(named);
         }
-        let worst = all.iter().copied().filter(Self::is_bad).min_by_key(|found| found.rank(case.killed_at));
+        let is_bad = |found: &Self| found.is_bad() || found.has_just_ended(case);
+        let worst = all.iter().copied().filter(is_bad).min_by_key(|found| found.rank(case.killed_at));
         worst
             .or(named)
             .or_else(|| all.iter().copied().find(|found| found.end.is_some()))
@@ -161,8 +171,11 @@ impl<'a> Container<'a> {
         };
         let (now, last) = (end("state", "/state/terminated"), end("lastState", "/lastState/terminated"));
         let is_last = |last: End<'_>| last.is_at(killed_at) && !now.is_some_and(|now| now.is_at(killed_at));
-        let is_earlier_run = last.is_some_and(is_last);
-        let end = if is_earlier_run { last } else { now.or(last) };
+        // What keeps it from starting again is told with the time of its last end, but is not how that came about.
+        let waiting = text(status, "/state/waiting/reason");
+        let cannot_start = waiting.is_some_and(|reason| reason != "CrashLoopBackOff" && !PREPARING.contains(&reason));
+        let is_earlier_run = !cannot_start && last.is_some_and(is_last);
+        let end = if is_earlier_run { last } else { now.or(last).filter(|_| !cannot_start) };
         Self { name, role: if is_sidecar { Role::Sidecar } else { role }, spec, status, end, is_earlier_run }
     }
 
@@ -214,8 +227,13 @@ impl<'a> Container<'a> {
 
     fn is_bad(&self) -> bool {
         let is_done = self.role == Role::Init && self.status.pointer("/state/terminated/exitCode") == Some(&0.into());
-        let waits = self.waiting().is_some_and(|reason| !matches!(reason, "PodInitializing" | "ContainerCreating"));
+        let waits = self.waiting().is_some_and(|reason| !PREPARING.contains(&reason));
         waits || (self.end.is_some_and(|end| !end.is_well()) && (!is_done || self.is_earlier_run))
+    }
+
+    /// Whether it is the one that ended at the time of the kill, and was not to end.
+    fn has_just_ended(&self, case: &Case<'_>) -> bool {
+        self.is_always_restarted(case.pod) && self.end.is_some_and(|end| end.is_at(case.killed_at))
     }
 
     /// Smaller is likelier the one: it ended at the time of the kill; then it has not come back; then, among those that
@@ -227,6 +245,13 @@ impl<'a> Container<'a> {
             self.is_running() || self.end.is_some_and(|end| end.field == "lastState" && self.waiting().is_none());
         (!is_at, is_back, if is_back { finished.saturating_neg() } else { finished })
     }
+}
+
+/// A fatal line of Go's usual log begins with `F` and the month.
+fn is_complaint(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let is_fatal = line.strip_prefix('F').is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()));
+    is_fatal || ["panic", "fatal", "exception", "error"].iter().any(|word| lower.contains(word))
 }
 
 fn of_name<'a>(values: &'a [Value], name: &str) -> &'a Value {

@@ -33,7 +33,8 @@ pub(super) fn deadline(facts: &Facts<'_>) -> Option<Verdict> {
         .or_else(|| number(facts.owner, "/spec/activeDeadlineSeconds"))
         .map_or_else(String::new, |seconds| format!(" of {seconds} s"));
     let sentence = format!("Pod {} ran longer than its deadline{seconds} and was stopped.", facts.pod_name());
-    let todo = "See whether the work grew or hung (its log says how far it came), then raise activeDeadlineSeconds or split the work.";
+    let todo = "See whether the work grew or hung (its log says how far it came), then raise \
+        activeDeadlineSeconds or split the work.";
     Some(Verdict::new(Cause::Deadline, Confidence::High, sentence, todo.to_owned()).because([evidence]))
 }
 
@@ -57,16 +58,20 @@ pub(super) fn grace_exceeded(facts: &Facts<'_>) -> Option<Verdict> {
         )
     });
     let sentence = format!("{} was told to stop, did not within its {grace} s, and was killed.", facts.subject());
-    let todo = "Let the program end on SIGTERM (a shell as process 1 does not pass it on), or give it more terminationGracePeriodSeconds.";
+    let todo = "Let the program end on SIGTERM (a shell as process 1 does not pass it on), or give it more \
+        terminationGracePeriodSeconds.";
     let verdict = Verdict::new(Cause::GraceExceeded, Confidence::High, sentence, todo.to_owned());
     Some(verdict.because(evidence).because(event.map(|event| event.evidence())))
 }
 
-/// Killed when the time was over. Not a deletion by force, which gives no time.
+/// Killed when the time was over. Not a deletion by force, which gives no time. Some write into the deletion when it
+/// was asked for, and then the time is over one grace period later.
 fn is_late(facts: &Facts<'_>, deletion: Deletion) -> bool {
     let early = (deletion.grace / 2).min(2);
-    let (from, to) = around(deletion.due, early, KILL_DELAY_SECONDS);
-    deletion.grace > 1 && facts.ended >= from && facts.ended <= to
+    let is_between = |(from, to)| facts.ended >= from && facts.ended <= to;
+    let (_, second) = around(deletion.due, 0, deletion.grace);
+    let is_over = is_between(around(deletion.due, early, KILL_DELAY_SECONDS)) || is_between(around(second, early, 3));
+    deletion.grace > 1 && is_over
 }
 
 /// Somebody or something wanted it to go, and it went: counted, not reported.

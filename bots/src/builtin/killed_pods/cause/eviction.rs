@@ -24,13 +24,17 @@ pub(super) fn evicted(facts: &Facts<'_>) -> Option<Verdict> {
         .flatten()
         .find(|message| !message.is_empty())
         .or(said)?;
-    let evidence = said
-        .map(|_| format!("status.reason = Evicted, status.message = {}", quote(message)))
-        .into_iter()
-        .chain(
-            disrupted.map(|found| format!("DisruptionTarget.reason = TerminationByKubelet: {}", quote(found.message))),
-        )
-        .chain(event.into_iter().flat_map(annotations));
+    // The three say the same, word by word; once is enough.
+    let is_news = |words: &str| words.trim() != message.trim();
+    let status = said.map(|_| format!("status.reason = Evicted, status.message = {}", quote(message)));
+    let condition = disrupted.map(|found| {
+        let is_new = said.is_none() || is_news(found.message);
+        let words = if is_new { quote(found.message) } else { "as in the status".to_owned() };
+        format!("DisruptionTarget.reason = TerminationByKubelet: {words}")
+    });
+    let is_only = said.is_none() && disrupted.is_none();
+    let told = event.filter(|event| is_only || is_news(event.message)).map(Seen::evidence);
+    let evidence = status.into_iter().chain(condition).chain(told).chain(event.into_iter().flat_map(annotations));
     let verdict =
         if exceeds_storage(message) { over_its_storage(facts, message) } else { low_node(facts, message, event) };
     Some(verdict.because(evidence))
@@ -41,7 +45,9 @@ fn over_its_storage(facts: &Facts<'_>, message: &str) -> Verdict {
         Cause::EvictedEphemeralLimit,
         Confidence::High,
         format!("The kubelet evicted pod {}: {}.", facts.pod_name(), quote(message).trim_end_matches('.')),
-        "Find what it writes to its own disk or to an emptyDir (logs, caches, uploads), or raise the limit of ephemeral-storage.".to_owned(),
+        "Find what it writes to its own disk or to an emptyDir (logs, caches, uploads), or raise the limit of \
+         ephemeral-storage."
+            .to_owned(),
     )
 }
 
@@ -64,12 +70,14 @@ fn low_node(facts: &Facts<'_>, message: &str, event: Option<&Seen<'_>>) -> Verdi
         capital(&facts.node_words()),
         facts.pod_name()
     );
-    let todo = if resource == "memory" {
-        "Set the memory request to what the container really uses, so that the scheduler leaves room for it; then see who else on the node uses more than it asked for."
-    } else if resource == "pids" {
+    let todo = if resource.to_lowercase().contains("memory") {
+        "Set the memory request to what the container really uses, so that the scheduler leaves room for it; \
+         then see who else on the node uses more than it asked for."
+    } else if resource.to_lowercase().contains("pid") {
         "See which pod on the node starts so many processes, and limit pids per pod."
     } else {
-        "See what fills the disk of the node (images, logs, emptyDirs), and set requests and limits of ephemeral-storage."
+        "See what fills the disk of the node (images, logs, emptyDirs), and set requests and limits of \
+         ephemeral-storage."
     };
     Verdict::new(Cause::EvictedNodePressure, Confidence::High, sentence, todo.to_owned())
 }
@@ -129,8 +137,8 @@ fn is_of_kubelet(event: &Seen<'_>) -> bool {
 
 fn annotations(event: &Seen<'_>) -> Vec<String> {
     let names = ["starved_resource", "offending_containers", "offending_containers_usage"];
-    let found = names.iter().filter_map(|name| Some(format!("annotation {name} = {}", quote(event.annotation(name)?))));
-    [event.evidence()].into_iter().chain(found).collect()
+    let found = |name: &&str| Some(format!("annotation {name} = {}", quote(event.annotation(name)?)));
+    names.iter().filter_map(found).collect()
 }
 
 fn capital(words: &str) -> String {

@@ -34,7 +34,8 @@ pub(super) fn completed(facts: &Facts<'_>) -> Option<Verdict> {
         facts.subject(),
         after(end)
     );
-    let todo = "If it is to run for ever, see why its main process ends (often it goes into the background); if it is to end, make it a Job.";
+    let todo = "If it is to run for ever, see why its main process ends (often it goes into the background); if \
+        it is to end, make it a Job.";
     let verdict = Verdict::new(Cause::CompletedLoop, confidence, sentence, todo.to_owned());
     Some(verdict.because([restarts, "restartPolicy = Always".to_owned()]))
 }
@@ -72,7 +73,7 @@ pub(super) fn exited(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let meaning = if facts.is_windows() { codes::windows_name(code) } else { codes::exit_meaning(code) };
     let meaning = own_heap(end).or(meaning).map_or_else(String::new, |meaning| format!(" ({meaning})"));
-    let said = end.message().map_or_else(String::new, |said| format!(": {}", quote(said).trim_end_matches('.')));
+    let said = end.complaint().map_or_else(String::new, |said| format!(": {}", quote(said).trim_end_matches('.')));
     let during = facts.deletion().map_or("", |_| " while it was being stopped");
     let sentence = format!("{} exited with code {code}{meaning}{}{during}{said}.", facts.subject(), after(end));
     let todo = match container.role {

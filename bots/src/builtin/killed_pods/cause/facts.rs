@@ -13,6 +13,9 @@ use super::seen::{Seen, around};
 /// Clocks of the node and of the API server differ a little.
 const CLOCKS_SECONDS: i64 = 5;
 
+/// The kubelet's word about a pod may come so long after its containers have ended.
+const KUBELET_SECONDS: i64 = 60;
+
 /// What the API server assumes where a pod says nothing.
 const GRACE_SECONDS_DEFAULT: i64 = 30;
 
@@ -134,8 +137,12 @@ impl<'a> Facts<'a> {
 
     /// The disruption, if the container ended because of it and not before.
     pub(super) fn disruption(&self) -> Option<Disruption<'a>> {
-        let after = |at: DateTime<Utc>| self.ended >= around(at, CLOCKS_SECONDS, 0).0;
-        self.disruption.filter(|disruption| !self.is_earlier_run() && disruption.at.is_none_or(after))
+        self.disruption.filter(|disruption| {
+            // The kubelet writes the condition together with what became of the pod.
+            let seconds = if disruption.reason == "TerminationByKubelet" { KUBELET_SECONDS } else { CLOCKS_SECONDS };
+            let after = |at: DateTime<Utc>| self.ended >= around(at, seconds, 0).0;
+            !self.is_earlier_run() && disruption.at.is_none_or(after)
+        })
     }
 
     fn is_earlier_run(&self) -> bool {
@@ -239,7 +246,8 @@ impl<'a> Facts<'a> {
         let mut evidence = Vec::new();
         let end = self.container.and_then(|container| container.end);
         evidence.extend(end.map(|end| end.evidence()));
-        evidence.extend(end.and_then(|end| end.message()).map(|said| format!("terminated.message = {}", quote(said))));
+        evidence
+            .extend(end.and_then(|end| end.complaint()).map(|said| format!("terminated.message = {}", quote(said))));
         if let Some(container) = self.container.filter(|found| found.waiting() == Some("CrashLoopBackOff")) {
             evidence.push(format!("state.waiting.reason = CrashLoopBackOff, restartCount = {}", container.restarts()));
         }

@@ -11,7 +11,7 @@ use super::{Cause, Confidence, Hypothesis, Verdict};
 /// The kernel kills at once; the node's events about it come with the next look at the kernel's log.
 const NODE_OOM_SECONDS: i64 = 60;
 
-/// An event about some control group is taken for this container's only if it is as near as this.
+/// An event about some control group is surely this container's only if it is as near as this.
 const SAME_KILL_SECONDS: i64 = 5;
 
 /// A container that used so many hundredths of its limit when last measured ran into it.
@@ -53,14 +53,18 @@ pub(super) fn killed_beside_an_oom(facts: &Facts<'_>) -> Option<Verdict> {
         let event = node.cgroup_oom.filter(|event| code != 0 && names_pod(facts, event))?;
         return Some(child_then_exit(facts, code).because([event.evidence()]));
     }
-    let own = node.cgroup_oom.filter(|event| names_pod(facts, event) || event.is_near(facts.ended, SAME_KILL_SECONDS));
+    let is_own = |event: &Seen<'_>| names_pod(facts, event) || event.is_near(facts.ended, SAME_KILL_SECONDS);
     let verdict = match (facts.memory_limit(), used_percent(facts)) {
         (None, _) if node.is_short() => node_is_out(facts, Confidence::High, &node),
         (Some(_), Some(percent)) if percent < NEAR_LIMIT_PERCENT && node.is_out() => {
             node_is_out(facts, Confidence::High, &node)
         }
         (Some(_), None) if node.system_oom.is_some() => node_is_out(facts, Confidence::Medium, &node),
-        (Some(_), _) => over_limit(facts, Confidence::Medium).because([own?.evidence()]),
+        (Some(_), _) => {
+            let event = node.cgroup_oom?;
+            let confidence = if is_own(event) { Confidence::Medium } else { Confidence::Low };
+            over_limit(facts, confidence).because([event.evidence()])
+        }
         (None, _) => return None,
     };
     Some(verdict.because(limit_and_usage(facts)))
@@ -156,7 +160,8 @@ fn over_limit(facts: &Facts<'_>, confidence: Confidence) -> Verdict {
     let sentence =
         format!("{} used more memory than {} and was killed by the kernel.", facts.subject(), limit_words(facts));
     let todo = format!(
-        "Look whether its memory grew slowly (a leak) or at once (load): {}. Raise the limit only if it needs more when it is well.",
+        "Look whether its memory grew slowly (a leak) or at once (load): {}. Raise the limit only if it needs \
+         more when it is well.",
         facts.logs()
     );
     Verdict::new(Cause::OomContainerLimit, confidence, sentence, todo)
@@ -166,7 +171,8 @@ fn spiked(facts: &Facts<'_>) -> Verdict {
     let percent = used_percent(facts).unwrap_or_default();
     let mut verdict = over_limit(facts, Confidence::Medium);
     verdict.sentence = format!(
-        "{} was killed for using more memory than {}; when last measured it used {percent} % of it, so it grew at once.",
+        "{} was killed for using more memory than {}; when last measured it used {percent} % of it, so it grew \
+         at once.",
         facts.subject(),
         limit_words(facts)
     );
@@ -201,7 +207,8 @@ fn child_then_exit(facts: &Facts<'_>, code: i64) -> Verdict {
         facts.container.map_or_else(|| "the container".to_owned(), |container| container.words()),
     );
     let todo = format!(
-        "Find the child that needs so much (a worker, a compiler, a shell command), and limit it or raise the limit: {}",
+        "Find the child that needs so much (a worker, a compiler, a shell command), and limit it or raise the \
+         limit: {}",
         facts.logs()
     );
     let verdict = Verdict::new(Cause::OomChildThenExit, Confidence::Medium, sentence, todo);

@@ -115,6 +115,7 @@ fn is_waiting(facts: &Facts<'_>) -> bool {
 /// What says that the node does not answer.
 fn silent(facts: &Facts<'_>) -> Vec<String> {
     let mut evidence = Vec::new();
+    evidence.extend(text(facts.node, "/metadata/deletionTimestamp").map(|_| "the node is being deleted".to_owned()));
     let ready = condition(facts.node, "Ready");
     if let Some(ready) = ready.filter(|ready| text(ready, "/status") == Some("Unknown"))
         && began_before(facts, Some(ready), "/lastTransitionTime")

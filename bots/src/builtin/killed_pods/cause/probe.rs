@@ -30,9 +30,15 @@ pub(super) fn failed_probe(facts: &Facts<'_>) -> Option<Verdict> {
     if !matches!(facts.exit_code(), Some(137 | 143)) || facts.deletion().is_some() {
         return None;
     }
-    let unhealthy = facts.events("Unhealthy").filter(|event| event.recurs_between(from, to));
-    let enough = |(event, probe): &(&Seen<'_>, Probe)| event.count >= threshold(facts, *probe);
-    let (told, probe) = unhealthy.filter_map(|event| Some((event, failed(event)?))).find(enough)?;
+    let told = |probe| {
+        let unhealthy = facts.events("Unhealthy").filter(move |event| failed(event) == Some(probe));
+        unhealthy.filter(|event| event.recurs_between(from, to))
+    };
+    // One event that counts, or one for each failure.
+    let failures = |probe| told(probe).map(|event| event.count).fold(0, i64::saturating_add);
+    let probe =
+        [Probe::Liveness, Probe::Startup].into_iter().find(|probe| failures(*probe) >= threshold(facts, *probe))?;
+    let told = told(probe).max_by_key(|event| event.last)?;
     Some(verdict(facts, probe, Confidence::Medium, Some(told)))
 }
 
@@ -91,12 +97,14 @@ fn verdict(facts: &Facts<'_>, probe: Probe, confidence: Confidence, told: Option
         Probe::Liveness => (
             Cause::ProbeLiveness,
             "stopped answering its liveness probe",
-            "See what it hung on before the kill; a probe must not wait for databases or other services, and must give enough time under load",
+            "See what it hung on before the kill; a probe must not wait for databases or other services, and \
+             must give enough time under load",
         ),
         Probe::Startup => (
             Cause::ProbeStartup,
             "did not start in the time that its startup probe gives",
-            "See how far it came in starting; if it only needs longer, raise failureThreshold or periodSeconds of the startup probe",
+            "See how far it came in starting; if it only needs longer, raise failureThreshold or periodSeconds \
+             of the startup probe",
         ),
     };
     let sentence = format!("{} {meaning}{said}, so the kubelet killed it.", facts.subject());

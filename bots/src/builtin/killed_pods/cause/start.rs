@@ -1,5 +1,6 @@
 //! Containers that could not be started, and images that could not be had.
 
+use super::container::PREPARING;
 use super::facts::Facts;
 use super::json::{quote, text};
 use super::{Cause, Confidence, Verdict};
@@ -33,9 +34,6 @@ const START_REASONS: [&str; 12] = [
     "RunInitContainerError",
     "ErrPrestartHook",
 ];
-
-/// Reasons for which nothing is started yet, and nothing is wrong yet.
-const PREPARING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 /// It was not started: no image, no configuration, no command, no place.
 pub(super) fn not_started(facts: &Facts<'_>) -> Option<Verdict> {
@@ -111,7 +109,8 @@ fn runs(facts: &Facts<'_>) -> bool {
 fn waits(facts: &Facts<'_>) -> Option<Verdict> {
     let container = facts.container?;
     let reason = container.waiting().filter(|reason| START_REASONS.contains(reason))?;
-    let message = container.waiting_message().or_else(|| container.end.and_then(|end| end.message())).unwrap_or(reason);
+    let message =
+        container.waiting_message().or_else(|| container.end.and_then(|end| end.complaint())).unwrap_or(reason);
     let verdict = start_error(facts, message, Confidence::High);
     Some(verdict.because([format!("state.waiting.reason = {reason}: {}", quote(message))]))
 }
@@ -131,7 +130,7 @@ fn ended_at_start(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let ran_long = end.uptime().is_some_and(|uptime| uptime.num_seconds() > STARTING_SECONDS);
     let confidence = if is_reason || !ran_long { Confidence::High } else { Confidence::Medium };
-    Some(start_error(facts, end.message().unwrap_or(meaning), confidence))
+    Some(start_error(facts, end.complaint().unwrap_or(meaning), confidence))
 }
 
 fn start_error(facts: &Facts<'_>, message: &str, confidence: Confidence) -> Verdict {
@@ -146,14 +145,21 @@ fn start_error(facts: &Facts<'_>, message: &str, confidence: Confidence) -> Verd
     } else if has(&["exec format error"]) {
         "Build the image for the processor of the node."
     } else if has(&["not found", "no such file"]) {
-        "Correct the command of the container, or put it into the image; a script needs its interpreter and Unix line ends."
+        "Correct the command of the container, or put it into the image; a script needs its interpreter and \
+         Unix line ends."
     } else if has(&["runasnonroot", "non-root", "will run as root"]) {
         "Set runAsUser to a number that is not 0, or let the image say one."
     } else {
         "Read what the runtime says and correct the pod's definition or the image."
     };
-    let sentence = format!("{} could not be started: {}.", facts.subject(), quote(message).trim_end_matches('.'));
+    let sentence = format!("{} could not be started: {}.", facts.subject(), quote(core(message)).trim_end_matches('.'));
     Verdict::new(Cause::StartError, confidence, sentence, todo.to_owned())
+}
+
+/// What went wrong, without the way that it took through the layers of the runtime.
+fn core(message: &str) -> &str {
+    let inner = message.rsplit_once("unable to start container process: ").map_or(message, |(_, inner)| inner);
+    inner.trim_end_matches(": unknown")
 }
 
 fn hook_failed(facts: &Facts<'_>) -> Option<Verdict> {

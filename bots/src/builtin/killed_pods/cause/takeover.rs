@@ -36,8 +36,14 @@ fn preempted_by_kubelet(facts: &Facts<'_>) -> Verdict {
     Verdict::new(
         Cause::PreemptedKubelet,
         Confidence::High,
-        format!("The kubelet stopped pod {} to make room on {} for a critical pod.", facts.pod_name(), facts.node_words()),
-        "See which critical pod was started on the node, and whether its requests are right; the pod's owner starts it elsewhere.".to_owned(),
+        format!(
+            "The kubelet stopped pod {} to make room on {} for a critical pod.",
+            facts.pod_name(),
+            facts.node_words()
+        ),
+        "See which critical pod was started on the node, and whether its requests are right; the pod's owner \
+         starts it elsewhere."
+            .to_owned(),
     )
 }
 
@@ -70,6 +76,7 @@ pub(super) fn disrupted(facts: &Facts<'_>) -> Option<Verdict> {
             ),
             facts.kubectl("describe pod"),
         ),
+        other if other.starts_with("PreemptionBy") => preempted_by_scheduler(facts, found.message),
         _ => drained(facts, Confidence::Medium),
     };
     Some(verdict.because([evidence(&found)]))
@@ -100,7 +107,9 @@ fn drained(facts: &Facts<'_>, confidence: Confidence) -> Verdict {
         Cause::EvictedApi,
         confidence,
         format!("Pod {} was moved away from {} through the eviction API{why}.", facts.pod_name(), facts.node_words()),
-        "Nothing if its replacement is ready; if users noticed, give the service more than one replica and a PodDisruptionBudget.".to_owned(),
+        "Nothing if its replacement is ready; if users noticed, give the service more than one replica and a \
+         PodDisruptionBudget."
+            .to_owned(),
     )
     .because(is_cordoned.then(|| "node spec.unschedulable = true".to_owned()))
 }

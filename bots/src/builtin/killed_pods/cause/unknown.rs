@@ -47,14 +47,17 @@ fn forgotten(facts: &Facts<'_>) -> Verdict {
 fn sigkill(facts: &Facts<'_>) -> Verdict {
     let sentence = format!("{} was ended by SIGKILL, and nothing tells who sent it.", facts.subject());
     let hypotheses = hypotheses(facts);
-    let todo = hypotheses.first().map_or_else(|| facts.logs(), |first| format!("{} {}", first.text, first.check));
+    let told = if facts.node.is_null() {
+        "no OOMKilled, no eviction, no deletion and no failed probe is told; the node is not known"
+    } else {
+        "no OOMKilled, no eviction, no deletion, no failed probe and no trouble of the node is told"
+    };
+    let todo = hypotheses
+        .first()
+        .map_or_else(|| facts.logs(), |first| format!("Look first whether this is so: {} {}", first.text, first.check));
     let mut verdict = Verdict::new(Cause::SigkillUnknown, Confidence::Low, sentence, todo);
     verdict.hypotheses = hypotheses;
-    verdict
-        .because([
-            "no OOMKilled, no eviction, no deletion, no failed probe and no trouble of the node is told".to_owned()
-        ])
-        .because(usage(facts))
+    verdict.because([told.to_owned()]).because(usage(facts))
 }
 
 /// Likeliest first: what something points to, then what is common, then what is merely possible.
