@@ -1,7 +1,13 @@
 //! Tests through the front door: a webhook goes in, a page comes out.
 
 #[cfg(test)]
+mod bots;
+#[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod cluster;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
@@ -16,5 +22,7 @@ mod pages;
 mod program;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod senders;
 #[cfg(test)]
 mod tidy;
