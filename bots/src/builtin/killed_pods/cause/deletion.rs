@@ -50,10 +50,11 @@ pub(super) fn grace_exceeded(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let grace = late.map_or_else(|| facts.grace(), |deletion| deletion.grace);
     let evidence = late.map(|deletion| {
-        let took = facts.ended.signed_duration_since(deletion.requested).num_seconds();
+        let (asked, _) = around(deletion.due, deletion.grace, 0);
+        let took = facts.ended.signed_duration_since(asked).num_seconds();
         format!(
             "deletion asked for at {}, ended {took} s later, grace period = {} s",
-            deletion.requested.format("%H:%M:%S"),
+            asked.format("%H:%M:%S"),
             deletion.grace
         )
     });

@@ -22,7 +22,7 @@ const GRACE_SECONDS_DEFAULT: i64 = 30;
 /// That somebody asked for the pod to go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deletion {
-    /// When it was asked for.
+    /// When it was asked for, at the earliest.
     pub(super) requested: DateTime<Utc>,
     /// When the containers are killed at the latest.
     pub(super) due: DateTime<Utc>,
@@ -275,7 +275,8 @@ fn deletion(pod: &Value) -> Option<Deletion> {
     let grace = number(pod, "/spec/terminationGracePeriodSeconds").unwrap_or(GRACE_SECONDS_DEFAULT).max(0);
     Some(match given {
         Some(grace) => Deletion { requested: around(due, grace, 0).0, due, grace },
-        None => Deletion { requested: due, due: around(due, 0, grace).1, grace },
+        // Without that number it may be either of the two times.
+        None => Deletion { requested: around(due, grace, 0).0, due: around(due, 0, grace).1, grace },
     })
 }
 
