@@ -336,3 +336,6 @@ impl Bots {
         control::wait_until_idle(&self.core, upto).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ mod tests {
         let text = recorded(json!("ä".repeat(100_000)));
         assert_eq!(text.cut.as_deref(), Some("only the first 32768 of 200000 bytes are recorded"));
         let list = recorded(json!((0..100_000).collect::<Vec<_>>()));
-        assert_eq!(list.cut.as_deref(), Some("only the first 12772 of 100000 entries are recorded"));
+        assert_eq!(list.cut.as_deref(), Some("only the first 12774 of 100000 entries are recorded"));
         assert!(list.asked.told.answer.unwrap().is_array());
         let object = recorded(json!({"text": "x".repeat(100_000)}));
         assert_eq!(object.asked.told.answer.unwrap_err().reason, "100011 bytes, too large to be recorded");
