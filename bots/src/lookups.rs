@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clients::secrets;
+
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
@@ -76,6 +78,22 @@ pub enum Question {
     Objects(ObjectFilter),
     /// The log of a container.
     Logs(LogName),
+}
+
+impl Question {
+    /// Whether the answer holds texts that somebody else wrote: a program's last words may give a secret away.
+    const fn reads_others(&self) -> bool {
+        match self {
+            Self::Delivery | Self::Events { .. } | Self::Object(_) | Self::Objects(_) | Self::Logs(_) => true,
+            Self::State { .. }
+            | Self::Setting { .. }
+            | Self::Owner(_)
+            | Self::File { .. }
+            | Self::ChangedFiles { .. }
+            | Self::Change { .. }
+            | Self::OpenReviews { .. } => false,
+        }
+    }
 }
 
 /// What somebody owns, by what is known of it. The first that the catalog knows decides.
@@ -270,7 +288,8 @@ pub struct Cost {
     pub millis: u32,
 }
 
-/// A bot's view of the world for one event. The same question asked twice has the same answer.
+/// A bot's view of the world for one event. The same question asked twice has the same answer. Secrets are taken out of
+/// answers before they are given and recorded.
 pub struct Lookups<'a> {
     world: &'a dyn World,
     now: DateTime<Utc>,
@@ -425,7 +444,12 @@ impl<'a> Lookups<'a> {
         if let Some(answer) = known {
             return answer;
         }
-        let told = self.world.answer(&question);
+        let mut told = self.world.answer(&question);
+        if question.reads_others()
+            && let Ok(answer) = &mut told.answer
+        {
+            secrets::redact_all(answer);
+        }
         let answer = told.answer.clone();
         self.asked.borrow_mut().push(Asked { question, told });
         answer

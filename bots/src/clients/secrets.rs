@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde_json::Value;
 
 mod named;
 
@@ -75,6 +76,20 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         clean = Cow::Owned(cleaner);
     }
     clean
+}
+
+/// The same for every text of a document, however deep.
+pub fn redact_all(document: &mut Value) {
+    match document {
+        Value::String(text) => {
+            if let Cow::Owned(clean) = redact(text) {
+                *text = clean;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact_all),
+        Value::Object(fields) => fields.values_mut().for_each(redact_all),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 impl Form {
