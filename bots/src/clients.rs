@@ -6,6 +6,7 @@
 pub mod code_owners;
 mod github;
 mod http;
+mod kubernetes;
 pub mod secrets;
 pub mod settings;
 pub mod slack;
@@ -117,7 +118,7 @@ pub enum Problem {
 ///
 /// # Errors
 /// If a setting is missing or wrong; the error says what to do.
-pub fn connect(tools: &[ToolSettings], _clusters: &[ClusterSettings]) -> Result<Vec<Arc<dyn Client>>, ClientError> {
+pub fn connect(tools: &[ToolSettings], clusters: &[ClusterSettings]) -> Result<Vec<Arc<dyn Client>>, ClientError> {
     let mut clients: Vec<Arc<dyn Client>> = Vec::new();
     for tool in tools {
         match tool.name.as_str() {
@@ -125,6 +126,9 @@ pub fn connect(tools: &[ToolSettings], _clusters: &[ClusterSettings]) -> Result<
             slack::NAME => clients.push(Arc::new(slack::Slack::new(tool)?)),
             other => return Err(ClientError::UnknownTool(other.to_owned())),
         }
+    }
+    if !clusters.is_empty() {
+        clients.push(Arc::new(kubernetes::Kubernetes::new(clusters)?));
     }
     Ok(clients)
 }

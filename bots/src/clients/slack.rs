@@ -59,7 +59,7 @@ impl Slack {
         let token = settings.token.clone().filter(|token| !token.reveal().trim().is_empty());
         if token.is_none() && settings.webhooks.is_empty() {
             return Err(settings.wrong(
-                "set `token` to the app's bot token (xoxb-…, scopes chat:write and channels:history), or `webhooks` to \
+                "set `token` to the app's bot token (xoxb-…, scopes chat:write, channels:history and channels:read), or `webhooks` to \
                  incoming webhooks by channel",
             ));
         }

@@ -262,7 +262,7 @@ fn wrong_settings_say_what_to_do() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let wrong = |settings: Value| connect(&[from_value(settings).unwrap()], &[]).err().unwrap().to_string();
     insta::assert_snapshot!(wrong(json!({"name": "slak"})), @r#"tool "slak" is not known: `name` of a [[tool]] is "slack" or "github""#);
-    insta::assert_snapshot!(wrong(json!({"name": "slack"})), @r#"tool "slack": set `token` to the app's bot token (xoxb-…, scopes chat:write and channels:history), or `webhooks` to incoming webhooks by channel"#);
+    insta::assert_snapshot!(wrong(json!({"name": "slack"})), @r#"tool "slack": set `token` to the app's bot token (xoxb-…, scopes chat:write, channels:history and channels:read), or `webhooks` to incoming webhooks by channel"#);
     insta::assert_snapshot!(wrong(json!({"name": "slack", "webhooks": {"#ops": "T0/B0/hidden"}})), @r#"tool "slack": webhook of #ops: not an address that begins with https://"#);
     insta::assert_snapshot!(wrong(json!({"name": "slack", "token": "x", "app_id": 1})), @r#"tool "slack": `app_id`, `private_key` and `installation` are for a forge: take them out"#);
 }
