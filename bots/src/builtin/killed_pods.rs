@@ -24,6 +24,7 @@ mod bus_events;
 pub mod cause;
 mod changes;
 mod collect;
+mod deployed;
 mod detail;
 mod hourly;
 mod incident;

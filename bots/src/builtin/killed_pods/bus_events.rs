@@ -1,5 +1,7 @@
 //! Questions to the bus: what was deployed and merged, and what else was killed.
 
+use std::collections::BTreeSet;
+
 use bus::data::forge::Change;
 use bus::data::runtime::{Deployment, Pod};
 use bus::query::{Condition, Pattern, Query, Term};
@@ -31,8 +33,14 @@ pub(super) fn deployments(
 ) -> Result<Vec<Told<Deployment>>, Unavailable> {
     /// Each may be told by more than one tool.
     const DEPLOYMENTS_MAX: usize = 20;
-    let query = types(&["service.deployed", "service.upgraded", "service.rolledback"])
-        .and(term(Condition::Service { pattern: is(service), repositories: Vec::new() }));
+    let query = types(&[
+        "service.deployed",
+        "service.upgraded",
+        "service.rolledback",
+        "deployment.started",
+        "deployment.failed",
+    ])
+    .and(term(Condition::Service { pattern: is(service), repositories: Vec::new() }));
     read(lookups.events(query.to_string(), window, DEPLOYMENTS_MAX)?)
 }
 
@@ -65,7 +73,7 @@ pub(super) fn kills_of(
     Ok(found.into_iter().filter(|told| same(&told.data)).collect())
 }
 
-/// Kills on a node, newest first.
+/// Pods killed on a node, each by its last kill, newest first.
 pub(super) fn kills_on(
     (cluster, node): (&str, &str),
     window: [DateTime<Utc>; 2],
@@ -74,7 +82,9 @@ pub(super) fn kills_on(
     let query = types(&["pod.killed", "pod.evicted"]).and(term(Condition::Text(node.to_owned())));
     let found: Vec<Told<Pod>> = read(lookups.events(query.to_string(), window, KILLS_MAX)?)?;
     let there = |pod: &Pod| pod.node.as_deref() == Some(node) && pod.cluster.as_deref().unwrap_or_default() == cluster;
-    Ok(found.into_iter().filter(|told| there(&told.data)).collect())
+    let mut pods = BTreeSet::new();
+    let is_first = |pod: &Pod, pods: &mut BTreeSet<_>| pods.insert(pod.uid.clone().unwrap_or_else(|| pod.id.clone()));
+    Ok(found.into_iter().filter(|told| there(&told.data) && is_first(&told.data, &mut pods)).collect())
 }
 
 /// From so long before to so long after, both included.

@@ -37,11 +37,14 @@ impl Report<'_> {
         if !self.neighbours.is_empty() {
             blocks.push(title("Also killed on this node within 10 min"));
             blocks.push(list(
-                self.neighbours.iter().map(|(workload, many)| format!("{workload}: {}", count(*many, "kill"))),
+                self.neighbours.iter().map(|(workload, many)| format!("{workload}: {}", count(*many, "pod"))),
             ));
         }
-        blocks.push(title("Commands"));
-        blocks.push(Block::Code(self.commands().join("\n")));
+        let commands = self.commands();
+        if !commands.is_empty() {
+            blocks.push(title("Commands"));
+            blocks.push(Block::Code(commands.join("\n")));
+        }
         blocks.push(title("Not known"));
         blocks.push(list(self.missing()));
         Message { summary: format!("Details: {}", self.heading()), blocks }
@@ -86,6 +89,7 @@ impl Report<'_> {
         let age = started.map(|at| format!("{} (since {})", span(self.subject.at - at), moment(at)));
         let limit = self.memory_limit();
         let facts = [
+            ("Kills like this", self.changes.kills.as_deref().map(|kills| how_often(kills, self.subject.at))),
             ("Memory request / limit", pair(own("/resources/requests/memory"), limit.as_deref())),
             ("CPU request / limit", pair(own("/resources/requests/cpu"), own("/resources/limits/cpu"))),
             ("QoS class", text(object, "/status/qosClass").map(str::to_owned)),
@@ -106,6 +110,13 @@ impl Report<'_> {
     fn commands(&self) -> Vec<String> {
         let subject = self.subject;
         let (namespace, pod) = (&subject.namespace, &subject.pod);
+        // What is to be pasted into a shell must be names and nothing else.
+        let node = subject.node.as_deref().unwrap_or_default();
+        let names = [namespace, pod, subject.container_name().unwrap_or_default(), node, subject.workload_name()];
+        let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if !names.into_iter().all(is_plain) {
+            return Vec::new();
+        }
         let mut commands = vec![format!("kubectl -n {namespace} describe pod {pod}")];
         if let Some(container) = subject.container_name() {
             commands.push(format!("kubectl -n {namespace} logs {pod} -c {container} --previous --tail=200"));
@@ -125,6 +136,7 @@ impl Report<'_> {
     fn missing(&self) -> Vec<String> {
         let mut missing: Vec<String> = self.collected.gaps.iter().chain(&self.changes.gaps).cloned().collect();
         let at_death = match &self.collected.usage {
+            _ if self.subject.cannot_start => None,
             Ok(used) if used.at.is_some_and(|at| at <= self.subject.at) => None,
             Ok(_) => Some("memory at death: the measurement is of the time after".to_owned()),
             Err(reason) if missing.iter().any(|gap| gap.ends_with(reason.as_str())) => None,
@@ -141,7 +153,19 @@ fn title(text: &str) -> Block {
 }
 
 fn list(items: impl IntoIterator<Item = String>) -> Block {
-    Block::List(items.into_iter().map(|item| vec![Span::plain(item)]).collect())
+    /// What a field of the cluster says can be of any length.
+    const CHARS_MAX: usize = 300;
+    let clip = |item: String| {
+        if item.chars().count() <= CHARS_MAX { item } else { item.chars().take(CHARS_MAX).chain(['…']).collect() }
+    };
+    Block::List(items.into_iter().map(|item| vec![Span::plain(clip(item))]).collect())
+}
+
+/// How often it died like this of late.
+fn how_often(kills: &[DateTime<Utc>], at: DateTime<Utc>) -> String {
+    let within = |duration| kills.iter().filter(|kill| at - **kill < duration).count();
+    let [ten, hour, day] = [TimeDelta::minutes(10), TimeDelta::hours(1), TimeDelta::hours(24)].map(within);
+    format!("{ten} in 10 min, {hour} in 1 h, {day} in 24 h")
 }
 
 /// When an event happened last, in either of its two shapes.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::cause::Cause;
 use super::incident::{CaseFile, Incident, Stage};
-use super::report::{REPLICAS, RESTARTS};
+use super::report::{NOW, REPLICAS, RESTARTS, now};
 use super::subject::Subject;
 use super::words::{count, moment, moment_after, span};
 use crate::action::Action;
@@ -74,9 +74,9 @@ fn since(incident: &Incident, now: DateTime<Utc>) -> Vec<Span> {
         spans.push(Span::plain(format!(" until {}.", moment_after(pressed.at, first))));
     }
     if let Stage::Resolved { at, because } = &incident.stage {
-        let lasted = span(incident.last - first);
+        let after = span(*at - first);
         spans.push(Span::bold(format!(" Resolved at {}", moment_after(*at, first))));
-        spans.push(Span::plain(format!(", {lasted} from the first kill to the last: {because}.")));
+        spans.push(Span::plain(format!(", after {after}: {because}.")));
     }
     spans
 }
@@ -131,6 +131,11 @@ pub(super) fn refresh(incident: &mut Incident, subject: &Subject) {
                 && let Some(restarts) = subject.restarts()
             {
                 field.value = restarts.to_string();
+            }
+            if field.label == NOW
+                && let Some(state) = now(subject)
+            {
+                field.value = state;
             }
             if field.label == REPLICAS
                 && let Some((_, rest)) = field.value.split_once(" of ")

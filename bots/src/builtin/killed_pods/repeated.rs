@@ -1,9 +1,12 @@
 //! One more kill of a failure that is known: it is counted, and said where that helps.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::collect::{Log, log_only};
-use super::incident::{CaseFile, Incident};
+use super::incident::{CaseFile, Incident, Stage};
 use super::logs;
 use super::message::{kills, post, refresh, reply};
+use super::opening::tell;
 use super::subject::Subject;
 use super::words::moment;
 use crate::action::Action;
@@ -11,12 +14,30 @@ use crate::contract::Decision;
 use crate::lookups::Lookups;
 use crate::message::{Block, Message, Span};
 
+/// What had to settle is told by then.
+const SETTLED_WITHIN: TimeDelta = TimeDelta::minutes(2);
+
 /// One kill more of an incident.
 pub(super) fn once_more(subject: &Subject, mut file: CaseFile, number: u64, lookups: &Lookups<'_>) -> Decision {
     let now = lookups.now();
     let Some(incident) = file.numbered(number) else { return Decision::nothing("the incident is over") };
+    let hour = |at: DateTime<Utc>| at.timestamp().div_euclid(3600);
+    let untold = match incident.stage {
+        // Its reminder never came.
+        Stage::Settling => subject.at - incident.first > SETTLED_WITHIN,
+        // There may be room for it now.
+        Stage::InDigest => hour(incident.last) != hour(now),
+        Stage::Posted | Stage::OfNode | Stage::Resolved { .. } => false,
+    };
     incident.count(subject);
     refresh(incident, subject);
+    if untold {
+        return tell(file, number, Vec::new(), lookups);
+    }
+    if incident.stage == Stage::OfNode {
+        // The node's incident is over, or this would be a part of it: this failure goes on by itself.
+        incident.stage = Stage::Posted;
+    }
     let incident = incident.clone();
     let because = format!("{} for the {} time", incident.heading, ordinal(incident.kills));
     let mut actions = Vec::new();
@@ -63,7 +84,7 @@ fn milestone(incident: &Incident, subject: &Subject, lookups: &Lookups<'_>) -> M
     let line = format!("{kills} since {}, the last at {}.", moment(incident.first), moment(incident.last));
     let mut blocks = vec![Block::Text(vec![Span::bold(line.clone())])];
     blocks.push(match log_only(subject, lookups) {
-        Log::Text(log) => Block::Code(logs::excerpt(&log)),
+        Log::Text(log) | Log::Next(log) => Block::Code(logs::excerpt(&log)),
         Log::Gone => Block::Context(vec![Span::plain("The cluster has no log of the last one.")]),
         Log::Unavailable(reason) => Block::Context(vec![Span::plain(format!("No log of the last one: {reason}"))]),
     });

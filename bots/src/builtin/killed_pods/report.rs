@@ -2,20 +2,23 @@
 
 use serde_json::Value;
 
-use super::cause::{Cause, Verdict};
+use super::cause::{Cause, Class, Verdict};
 use super::changes::{BLAMED_WITHIN, Changes};
 use super::collect::{Collected, Log};
+use super::deployed::Deployed;
 use super::json::{items, number, text, time};
 use super::logs;
 use super::ownership::Ownership;
 use super::quantity::{bytes, parse, percent};
 use super::subject::Subject;
-use super::words::span;
+use super::words::{moment_after, span};
 use crate::lookups::Cost;
 use crate::message::{Block, Field, Span};
 
 /// Labels of the facts that change with every kill of an incident.
 pub(super) const RESTARTS: &str = "Restarts";
+/// See [`RESTARTS`].
+pub(super) const NOW: &str = "Now";
 /// See [`RESTARTS`].
 pub(super) const REPLICAS: &str = "Replicas";
 
@@ -59,15 +62,18 @@ impl Report<'_> {
         format!("{what} {how}: {}", self.why())
     }
 
-    /// Why, in a sentence; after a deployment that is likely to blame, that comes first.
+    /// Why, in a sentence. Where a deployment comes right before it, that comes first, unless the node did it.
     pub(super) fn sentence(&self) -> Vec<Span> {
-        let blamed = self.changes.deployed.as_ref().filter(|deployed| self.subject.at - deployed.at <= BLAMED_WITHIN);
+        let soon = |deployed: &&Deployed| self.subject.at - deployed.at <= BLAMED_WITHIN;
+        let blamed = self.changes.deployed.as_ref().filter(soon).filter(|_| self.verdict.cause.class() != Class::Node);
         let mut spans: Vec<Span> = Vec::new();
         if let Some(deployed) = blamed {
-            let name = deployed.name.as_deref().unwrap_or("a deployment");
-            spans.push(Span::bold(format!("{} after {name} was deployed. ", span(self.subject.at - deployed.at))));
+            spans.push(Span::bold(deployed.blamed(self.subject.at)));
         }
         spans.push(Span::plain(self.verdict.sentence.clone()));
+        if self.subject.synthetic {
+            spans.push(Span::plain(" It was found later, when the cluster could be read again."));
+        }
         spans
     }
 
@@ -81,10 +87,7 @@ impl Report<'_> {
         ];
         // What never ran has no log.
         if !self.subject.cannot_start {
-            blocks.push(match self.log_excerpt() {
-                Ok(excerpt) => Block::Code(excerpt),
-                Err(reason) => Block::Context(vec![Span::plain(reason)]),
-            });
+            blocks.extend(self.log());
         }
         blocks.push(Block::Context(self.small_print()));
         blocks
@@ -171,7 +174,9 @@ impl Report<'_> {
                 let previous = if self.subject.is_newest_run() { "" } else { " --previous" };
                 format!("kubectl -n {namespace} logs {pod} -c {container}{previous}")
             }
-            (Log::Text(_) | Log::Gone | Log::Unavailable(_), _) => format!("kubectl -n {namespace} describe pod {pod}"),
+            (Log::Text(_) | Log::Next(_) | Log::Gone | Log::Unavailable(_), _) => {
+                format!("kubectl -n {namespace} describe pod {pod}")
+            }
         }
     }
 
@@ -181,10 +186,10 @@ impl Report<'_> {
         let verdict = self.verdict;
         let facts = [
             ("Cause", Some(format!("{} ({} confidence)", verdict.cause.name(), verdict.confidence.name()))),
-            ("Exit", self.exit()),
+            ("Exit", self.exit_after()),
             ("Memory", self.memory()),
             (RESTARTS, subject.restarts().map(|restarts| restarts.to_string())),
-            ("Ran for", self.ran_for()),
+            (NOW, now(subject)),
             (REPLICAS, self.replicas()),
             ("Version", self.version()),
             ("Node", subject.node.as_ref().map(|node| self.node(node))),
@@ -219,14 +224,17 @@ impl Report<'_> {
         })
     }
 
-    fn ran_for(&self) -> Option<String> {
+    /// How the program ended, and how long it had run.
+    fn exit_after(&self) -> Option<String> {
         let terminated = self.subject.terminated()?;
-        Some(span(time(terminated, "/finishedAt")? - time(terminated, "/startedAt")?))
+        let ran = || Some(span(time(terminated, "/finishedAt")? - time(terminated, "/startedAt")?));
+        let after = ran().map(|ran| format!(" after {ran}")).unwrap_or_default();
+        Some(format!("{}{after}", self.exit()?))
     }
 
     /// How many of how many were hit, and how many are ready now.
     fn replicas(&self) -> Option<String> {
-        let (ready, wanted) = replicas(self.collected.workload()?)?;
+        let (ready, wanted) = replicas(self.collected.workload()?).filter(|(_, wanted)| *wanted > 0)?;
         Some(format!("1 of {wanted} hit, {ready} ready"))
     }
 
@@ -247,15 +255,24 @@ impl Report<'_> {
         format!("{name}: {}", troubles.collect::<Vec<_>>().join(", "))
     }
 
-    fn log_excerpt(&self) -> Result<String, String> {
-        let told = self.subject.terminated().and_then(|terminated| text(terminated, "/message"));
-        let missing = match &self.collected.log {
-            Log::Text(log) => return Ok(logs::excerpt(log)),
-            Log::Gone => "Log: the cluster has none of this run.".to_owned(),
-            Log::Unavailable(reason) => format!("Log: could not be read, {reason}."),
-        };
+    /// The log, or why there is none.
+    fn log(&self) -> Vec<Block> {
+        let aside = |text: String| Block::Context(vec![Span::plain(text)]);
         // What the container left in its termination message is the end of its log, or what it wanted to be known.
-        told.map(logs::excerpt).filter(|excerpt| !excerpt.is_empty()).ok_or(missing)
+        let message = self.subject.terminated().and_then(|terminated| text(terminated, "/message")).map(logs::excerpt);
+        let message = message.filter(|excerpt| !excerpt.is_empty());
+        match (&self.collected.log, message) {
+            (Log::Text(log), _) => vec![Block::Code(logs::excerpt(log))],
+            (Log::Next(_) | Log::Gone | Log::Unavailable(_), Some(message)) => vec![Block::Code(message)],
+            (Log::Next(log), None) => {
+                vec![
+                    aside("Its log is gone; this is the log of the run after it:".to_owned()),
+                    Block::Code(logs::excerpt(log)),
+                ]
+            }
+            (Log::Gone, None) => vec![aside("Log: the cluster has none of this run.".to_owned())],
+            (Log::Unavailable(reason), None) => vec![aside(format!("Log: could not be read, {reason}."))],
+        }
     }
 
     fn small_print(&self) -> Vec<Span> {
@@ -267,6 +284,21 @@ impl Report<'_> {
         let gaps = if gaps == 0 { String::new() } else { format!(" · {gaps} answers missing, see the thread") };
         vec![Span::plain(format!("{} · {calls} API calls, {millis} ms{gaps}", place.join(" / ")))]
     }
+}
+
+/// How the container is now, by what the watch told.
+pub(super) fn now(subject: &Subject) -> Option<String> {
+    if subject.evicted {
+        return None;
+    }
+    let state = subject.status()?.get("state")?;
+    if let Some(since) = time(state, "/running/startedAt") {
+        return Some(format!("running again since {}", moment_after(since, subject.at)));
+    }
+    let waiting = text(state, "/waiting/reason")?;
+    let message = text(state, "/waiting/message").unwrap_or_default();
+    let pause = message.strip_prefix("back-off ").and_then(|rest| rest.split_whitespace().next());
+    Some(pause.map_or_else(|| waiting.to_owned(), |pause| format!("waits {pause} before the next start")))
 }
 
 /// How many replicas of a workload are ready, and how many there are to be.

@@ -139,7 +139,9 @@ pub(super) fn begun(subject: &Subject, verdict: &Verdict, company: &Company, loo
 pub(super) fn begin(subject: &Subject, verdict: &Verdict, company: &Company, lookups: &Lookups<'_>) -> Vec<Action> {
     let Some(node) = subject.node.as_deref() else { return Vec::new() };
     let last = company.last.unwrap_or(subject.at);
-    if let Some(mut storm) = Storm::of(&subject.cluster, node, lookups) {
+    // One whose leader is not heard of any more is over.
+    let is_led = |storm: &Storm| subject.at - storm.last < quiet_needed(lookups) + WINDOW;
+    if let Some(mut storm) = Storm::of(&subject.cluster, node, lookups).filter(is_led) {
         storm.last = storm.last.max(last);
         return vec![storm.save(&subject.cluster, node)];
     }

@@ -53,6 +53,8 @@ pub(super) struct Subject {
     pub(super) looping: bool,
     /// It never came to run: its image or its configuration is wrong.
     pub(super) cannot_start: bool,
+    /// It was not seen as it happened, but found later.
+    pub(super) synthetic: bool,
     /// It was moved away rather than killed.
     pub(super) evicted: bool,
     /// In the cluster's word.
@@ -100,6 +102,7 @@ impl Subject {
             digest: digest(&object, told),
             looping,
             cannot_start: waiting && !looping,
+            synthetic: told.synthetic,
             evicted: event.event.kind == Kind::PodEvicted,
             reason: of_run.or_else(|| told.reason.clone()),
             object,

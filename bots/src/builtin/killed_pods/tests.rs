@@ -2,5 +2,6 @@
 
 mod incidents;
 mod messages;
+mod questions;
 mod stage;
 mod storms;

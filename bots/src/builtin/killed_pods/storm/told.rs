@@ -37,7 +37,7 @@ pub(super) fn post(
     let (state, troubled) = node_now(cluster, node, lookups);
     let mut blocks = vec![
         Block::Heading(heading.clone()),
-        Block::Text(vec![Span::plain(format!("The first of them: {}", storm.sentence))]),
+        Block::Text(vec![Span::plain(format!("For example: {}", storm.sentence))]),
         Block::Text(since(storm, is_over)),
         Block::Text(vec![
             Span::bold("What to do: "),
@@ -50,7 +50,11 @@ pub(super) fn post(
     let cost = lookups.cost();
     let place = if cluster.is_empty() { node.to_owned() } else { format!("{cluster} / {node}") };
     let troubled = troubled.map(|gap| format!(" · {gap}")).unwrap_or_default();
-    let small = format!("{place} · {} API calls, {} ms{troubled}", cost.calls, cost.millis);
+    let small = format!(
+        "{place} · {}, {} ms{troubled}",
+        count(usize::try_from(cost.calls).unwrap_or_default(), "API call"),
+        cost.millis
+    );
     blocks.push(Block::Context(vec![Span::plain(small)]));
     if !is_over {
         blocks.push(Block::Buttons(buttons(storm, &group, lookups)));

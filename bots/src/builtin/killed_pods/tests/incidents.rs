@@ -67,7 +67,7 @@ fn an_incident_is_over_when_it_is_quiet_and_ready_and_is_forgotten_later() {
     deployment["status"]["readyReplicas"] = json!(6);
     stage.pass(minutes(10));
     let posted = stage.only();
-    insta::assert_snapshot!(since(&posted.message), @r"Since 2026-11-20 03:02 UTC: 1 kill. Resolved at 03:32 UTC, 0 s from the first kill to the last: no kill for 30 min, 6 of 6 replicas ready.");
+    insta::assert_snapshot!(since(&posted.message), @r"Since 2026-11-20 03:02 UTC: 1 kill. Resolved at 03:32 UTC, after 30 min: no kill for 30 min, 6 of 6 replicas ready.");
     insta::assert_snapshot!(posted.message.summary, @r"✅ checkout killed: out of memory (512Mi limit)");
     assert_eq!(posted.message.blocks.last().map(has_button), Some(vec!["Full report".to_owned()]));
     // Back again within a week, it says so.
@@ -80,10 +80,8 @@ fn an_incident_is_over_when_it_is_quiet_and_ready_and_is_forgotten_later() {
 }
 
 fn has_button(block: &Block) -> Vec<String> {
-    match block {
-        Block::Buttons(buttons) => buttons.iter().map(|button| button.label.clone()).collect(),
-        _ => Vec::new(),
-    }
+    let Block::Buttons(buttons) = block else { return Vec::new() };
+    buttons.iter().map(|button| button.label.clone()).collect()
 }
 
 #[test]
@@ -105,10 +103,9 @@ fn whoever_acknowledges_is_named_and_the_thread_is_quiet_then() {
     stage.kill(&kill);
     stage.press(ACKNOWLEDGE, GROUP);
     let message = &stage.only().message;
-    assert!(message.blocks.iter().any(|block| match block {
-        Block::Text(spans) => spans.contains(&Span::Person("U024BE7LH".to_owned())),
-        _ => false,
-    }));
+    let somebody = Span::Person("U024BE7LH".to_owned());
+    let names = |block: &Block| matches!(block, Block::Text(spans) if spans.contains(&somebody));
+    assert!(message.blocks.iter().any(names));
     insta::assert_snapshot!(since(message), @r"Since 2026-11-20 03:02 UTC: 1 kill. Acknowledged by @U024BE7LH at 03:02 UTC.");
     assert_eq!(message.blocks.last().map(has_button), Some(vec!["Full report".to_owned(), "Snooze 1 h".to_owned()]));
     for run in 2..=4 {
@@ -228,7 +225,7 @@ fn a_kill_of_which_only_the_event_is_known_is_told() {
     checkout killed: the node ran out of memory
     ===========================================
 
-    Node eu-1-pool-a-4kx2 ran out of memory, and the kernel killed container app although it was not over a limit of its own.
+    Container app was killed for lack of memory and has no limit, so it was node eu-1-pool-a-4kx2 that ran out, although it does not say so.
 
     Since 2026-11-20 03:02 UTC: 1 kill.
 

@@ -1,7 +1,7 @@
 //! A stage for the bot: a world out of a file, a clock, and the runtime's part: state is kept, reminders come due,
 //! messages of a group replace each other.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -43,6 +43,15 @@ impl Kill {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Forgets all events of a kind on the bus but the first so many.
+    pub(super) fn forget_events(&mut self, kind: &str, keep: usize) {
+        let mut seen = 0;
+        self.events.retain(|event| {
+            seen += usize::from(event.kind.name() == kind);
+            event.kind.name() != kind || seen <= keep
+        });
+    }
+
     /// The same kill of the next run of its container, so much later.
     pub(super) fn again(&self, run: u32, later: TimeDelta) -> Self {
         let mut next = self.clone();
@@ -72,24 +81,29 @@ pub(super) struct Posted {
 struct Counted<'a> {
     scene: &'a Scene,
     forbidden: &'a [&'static str],
-    calls: Cell<u32>,
+    asked: RefCell<Vec<String>>,
+    millis_per_call: u32,
 }
 
 impl World for Counted<'_> {
     fn answer(&self, question: &Question) -> Told {
-        let resource = match question {
-            Question::Object(name) => name.resource.as_str(),
-            Question::Objects(filter) => filter.resource.as_str(),
-            Question::Logs(_) => "pods/log",
-            _ => return self.scene.answer(question),
+        let (resource, asked) = if let Question::Object(name) = question {
+            (name.resource.as_str(), format!("{} {}", name.resource, name.name))
+        } else if let Question::Objects(filter) = question {
+            let which = filter.fields.as_ref().or(filter.labels.as_ref());
+            (filter.resource.as_str(), format!("{} {}", filter.resource, which.map_or("", String::as_str)))
+        } else if let Question::Logs(name) = question {
+            ("pods/log", if name.previous { "previous log" } else { "log" }.to_owned())
+        } else {
+            return self.scene.answer(question);
         };
-        self.calls.set(self.calls.get() + 1);
+        self.asked.borrow_mut().push(asked);
         let answer = if self.forbidden.contains(&resource) {
             Err(Unavailable::for_good(format!("{resource} forbidden")))
         } else {
             self.scene.answer(question).answer
         };
-        Told { answer, calls: 1, millis: 20 }
+        Told { answer, calls: 1, millis: self.millis_per_call }
     }
 }
 
@@ -101,6 +115,10 @@ pub(super) struct Stage {
     pub(super) chat: BTreeMap<String, Posted>,
     /// Requests to the cluster in the last run.
     pub(super) calls: u32,
+    /// What the cluster was asked in the last run, in order.
+    pub(super) asked: Vec<String>,
+    /// How long the cluster takes to answer.
+    pub(super) millis_per_call: u32,
     /// The last decision, in words.
     pub(super) because: String,
     reminders: Vec<(DateTime<Utc>, Recorded, Value, Reminder)>,
@@ -124,6 +142,8 @@ impl Stage {
             forbidden: Vec::new(),
             chat: BTreeMap::new(),
             calls: 0,
+            asked: Vec::new(),
+            millis_per_call: 20,
             because: String::new(),
             reminders: Vec::new(),
             told: 0,
@@ -134,7 +154,7 @@ impl Stage {
     pub(super) fn kill(&mut self, kill: &Kill) {
         self.put_on_the_bus(kill);
         let event = self.event(&kill.kind, &kill.told);
-        self.run(&event, json!({"type": "MODIFIED", "object": kill.pod}), None);
+        self.run(&event, &json!({"type": "MODIFIED", "object": kill.pod}), None);
     }
 
     /// A kill is on the bus; the bot has not heard of it yet.
@@ -157,7 +177,7 @@ impl Stage {
         self.told += 1;
         let answer = json!({"button": button, "value": value, "author": {"handle": "U024BE7LH"}});
         let event = self.event("message.answered", &answer);
-        self.run(&event, json!({}), None);
+        self.run(&event, &json!({}), None);
     }
 
     /// Time passes, and the bot is reminded of what it wanted to be.
@@ -166,7 +186,7 @@ impl Stage {
         while let Some(next) = self.next_due(end) {
             let (due, event, delivery, reminder) = self.reminders.remove(next);
             self.scene.now = self.scene.now.max(due);
-            self.run(&event, delivery, Some(reminder));
+            self.run(&event, &delivery, Some(reminder));
         }
         self.scene.now = end;
     }
@@ -192,21 +212,21 @@ impl Stage {
         let data = Data::from_json(&kind, Some(&data.to_string())).unwrap();
         let origin = Origin { source: "test".parse().unwrap(), delivery: DeliveryOffset(self.told), index: 0 };
         let key = OrderKey(data.order_key().unwrap_or_default());
-        let time = match &data {
-            Data::Pod(pod) => pod.killed_at.unwrap_or(self.scene.now),
-            _ => self.scene.now,
-        };
+        let killed_at = if let Data::Pod(pod) = &data { pod.killed_at } else { None };
+        let time = killed_at.unwrap_or(self.scene.now);
         let event =
             Event { id: id(self.told), kind, source: "/test".to_owned(), subject: "test".to_owned(), time, key, data };
         Recorded { offset: EventOffset(self.told), recorded_at: self.scene.now, revision: 0, origin, event }
     }
 
-    fn run(&mut self, event: &Recorded, delivery: Value, reminder: Option<Reminder>) {
+    fn run(&mut self, event: &Recorded, delivery: &Value, reminder: Option<Reminder>) {
         self.scene.delivery = Some(delivery.clone());
         let round = reminder.as_ref().map_or(0, |reminder| reminder.round);
-        let world = Counted { scene: &self.scene, forbidden: &self.forbidden, calls: Cell::new(0) };
+        let (scene, forbidden, millis_per_call) = (&self.scene, self.forbidden.as_slice(), self.millis_per_call);
+        let world = Counted { scene, forbidden, millis_per_call, asked: RefCell::default() };
         let decision = KilledPods.handle(event, &Lookups::new(&world, self.scene.now, reminder));
-        self.calls = world.calls.get();
+        self.asked = world.asked.take();
+        self.calls = u32::try_from(self.asked.len()).unwrap();
         assert!(self.calls <= 12, "at most 12 calls, not {}", self.calls);
         let Decision::Act { actions, because } = decision else { panic!("{decision:?}") };
         self.because = because;
@@ -214,16 +234,13 @@ impl Stage {
         assert!(outward <= KilledPods.manifest().actions_per_event_max, "{outward} actions");
         self.scene.keep_state(&actions);
         for action in actions {
-            match action {
-                Action::PostMessage { audience, message, group, in_thread_of } => {
-                    self.post(audience, message, group, in_thread_of);
-                }
-                Action::Remind { after, note } => {
-                    let due = self.scene.now + TimeDelta::from_std(after).unwrap();
-                    let reminder = Reminder { note, round: round + 1 };
-                    self.reminders.push((due, event.clone(), delivery.clone(), reminder));
-                }
-                _ => {}
+            if let Action::Remind { after, note } = &action {
+                let due = self.scene.now + TimeDelta::from_std(*after).unwrap();
+                let reminder = Reminder { note: note.clone(), round: round + 1 };
+                self.reminders.push((due, event.clone(), delivery.clone(), reminder));
+            }
+            if let Action::PostMessage { audience, message, group, in_thread_of } = action {
+                self.post(audience, message, group, in_thread_of);
             }
         }
     }

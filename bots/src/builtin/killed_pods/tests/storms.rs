@@ -50,7 +50,7 @@ fn two_hundred_kills_on_one_node_are_exactly_one_message() {
     Node eu-1-pool-a-4kx2: 200 pods of 41 workloads evicted
     =======================================================
 
-    The first of them: Node eu-1-pool-a-4kx2 ran low on memory: 80Mi were left, 100Mi have to be, and the kubelet evicted pod shop-2-2. Container app was using 400Mi and had asked for 128Mi.
+    For example: Node eu-1-pool-a-4kx2 ran low on memory: 80Mi were left, 100Mi have to be, and the kubelet evicted pod shop-2-2. Container app was using 400Mi and had asked for 128Mi.
 
     Since 2026-11-20 03:02 UTC, last 03:02 UTC.
 
@@ -71,7 +71,7 @@ fn two_hundred_kills_on_one_node_are_exactly_one_message() {
     - search/Deployment/shop-17: 5 pods, team search
     - and 31 other workloads
 
-    eu-1 / eu-1-pool-a-4kx2 · 1 API calls, 20 ms
+    eu-1 / eu-1-pool-a-4kx2 · 1 API call, 20 ms
 
     [Full report] [Acknowledge] [Snooze 1 h]
     ");
@@ -109,7 +109,7 @@ fn two_owners_are_no_storm_and_are_told_each() {
         stage.chat.values().filter(|posted| posted.thread.is_none()).map(|posted| &posted.message.summary).collect();
     assert_eq!(told, ["shop-1 evicted: its node ran low on memory", "shop-2 evicted: its node ran low on memory"]);
     let thread = stage.thread().join("\n");
-    assert!(thread.contains("search/Deployment/shop-1: 1 kill"), "{thread}");
+    assert!(thread.contains("search/Deployment/shop-1: 1 pod"), "{thread}");
 }
 
 #[test]
