@@ -350,6 +350,9 @@ pub fn classify(case: &Case<'_>) -> Verdict {
     let mut verdict = RULES.iter().find_map(|rule| rule(&facts)).unwrap_or_else(|| unknown::unknown(&facts));
     // A text that was cut short ends its sentence as it is.
     verdict.sentence = verdict.sentence.replace("….", "…");
+    if verdict.confidence == Confidence::Low && !matches!(verdict.cause, Cause::SigkillUnknown | Cause::Unknown) {
+        verdict.sentence = format!("Perhaps: {}", verdict.sentence);
+    }
     let mut evidence = facts.evidence();
     evidence.append(&mut verdict.evidence);
     verdict.evidence = evidence;

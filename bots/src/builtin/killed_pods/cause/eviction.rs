@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::json::quote;
+use super::quantity;
 use super::seen::Seen;
 use super::{Cause, Confidence, Verdict};
 
@@ -56,20 +57,24 @@ fn low_node(facts: &Facts<'_>, message: &str, event: Option<&Seen<'_>>) -> Verdi
     let low = Low::of(message);
     let resource = starved.or(low.resource).unwrap_or("a resource");
     let available = match (low.available, low.threshold) {
-        (Some(available), Some(threshold)) => format!(": {available} were left, {threshold} have to be"),
+        (Some(available), Some(threshold)) => {
+            format!(": {} were left, {} have to be", amount(resource, available), amount(resource, threshold))
+        }
         _ => String::new(),
     };
     let usage = match (low.container, low.used, low.request) {
         (Some(container), Some(used), Some(request)) => {
+            let (used, request) = (amount(resource, used), amount(resource, request));
             format!(" Container {container} was using {used} and had asked for {request}.")
         }
         _ => String::new(),
     };
-    let sentence = format!(
-        "{} ran low on {resource}{available}, and the kubelet evicted pod {}.{usage}",
-        capital(&facts.node_words()),
-        facts.pod_name()
-    );
+    let (node, pod) = (capital(&facts.node_words()), facts.pod_name());
+    let sentence = if message.contains("had condition") {
+        format!("{node} is low on something ({resource}), so its kubelet did not take pod {pod}.")
+    } else {
+        format!("{node} ran low on {resource}{available}, and the kubelet evicted pod {pod}.{usage}")
+    };
     let todo = if resource.to_lowercase().contains("memory") {
         "Set the memory request to what the container really uses, so that the scheduler leaves room for it; \
          then see who else on the node uses more than it asked for."
@@ -80,6 +85,13 @@ fn low_node(facts: &Facts<'_>, message: &str, event: Option<&Seen<'_>>) -> Verdi
          ephemeral-storage."
     };
     Verdict::new(Cause::EvictedNodePressure, Confidence::High, sentence, todo.to_owned())
+}
+
+/// Bytes as people write them; of other resources, such as pids, the number as it is.
+fn amount(resource: &str, quantity: &str) -> String {
+    let is_bytes = matches!(resource, "memory" | "ephemeral-storage" | "nodefs" | "imagefs");
+    let bytes = quantity::parse(quantity).filter(|_| is_bytes);
+    bytes.map_or_else(|| quantity.to_owned(), quantity::bytes)
 }
 
 /// What the message of an eviction of a low node tells.

@@ -28,7 +28,7 @@ pub(super) fn oom_killed(facts: &Facts<'_>) -> Option<Verdict> {
     let node = NodeMemory::of(facts, facts.ended);
     let verdict = match (facts.memory_limit(), used_percent(facts)) {
         (None, _) if node.is_short() => node_is_out(facts, Confidence::High, &node),
-        (None, _) => node_is_out(facts, Confidence::Medium, &node).because(["no memory limit is set".to_owned()]),
+        (None, _) => node_must_be_out(facts, &node),
         (Some(_), Some(percent)) if percent >= NEAR_LIMIT_PERCENT => over_limit(facts, Confidence::High),
         (Some(_), Some(_)) if node.is_out() => node_is_out(facts, Confidence::High, &node),
         // A measurement is up to a minute old: a program that grows at once passes its limit between two of them.
@@ -194,6 +194,17 @@ fn node_is_out(facts: &Facts<'_>, confidence: Confidence, node: &NodeMemory<'_, 
         node_command(facts)
     );
     Verdict::new(Cause::OomNode, confidence, sentence, todo).because(node.evidence())
+}
+
+/// There is no other limit that it could have met.
+fn node_must_be_out(facts: &Facts<'_>, node: &NodeMemory<'_, '_>) -> Verdict {
+    let mut verdict = node_is_out(facts, Confidence::Medium, node).because(["no memory limit is set".to_owned()]);
+    verdict.sentence = format!(
+        "{} was killed for lack of memory and has no limit, so it was {} that ran out, although it does not say so.",
+        facts.subject(),
+        facts.node_words()
+    );
+    verdict
 }
 
 fn node_command(facts: &Facts<'_>) -> String {

@@ -128,9 +128,15 @@ fn ended_at_start(facts: &Facts<'_>) -> Option<Verdict> {
     if !is_reason && !matches!(code, Some(126..=128)) {
         return None;
     }
-    let ran_long = end.uptime().is_some_and(|uptime| uptime.num_seconds() > STARTING_SECONDS);
-    let confidence = if is_reason || !ran_long { Confidence::High } else { Confidence::Medium };
-    Some(start_error(facts, end.complaint().unwrap_or(meaning), confidence))
+    let uptime = end.uptime().filter(|uptime| uptime.num_seconds() > STARTING_SECONDS && !is_reason);
+    let Some(uptime) = uptime else {
+        return Some(start_error(facts, end.complaint().unwrap_or(meaning), Confidence::High));
+    };
+    let mut verdict = start_error(facts, meaning, Confidence::Medium);
+    let code = code.unwrap_or_default();
+    verdict.sentence =
+        format!("{} ended after {} with code {code}: {meaning}.", facts.subject(), super::deletion::span(uptime));
+    Some(verdict)
 }
 
 fn start_error(facts: &Facts<'_>, message: &str, confidence: Confidence) -> Verdict {
