@@ -1,4 +1,5 @@
-//! Takes people out of what is shown: payloads as senders sent them, and events as the bus carries them.
+//! Takes people, and secrets that somebody let slip, out of what is shown: payloads as senders sent them, and events as
+//! the bus carries them.
 //!
 //! The bus carries handles because bots need them; no page, export or API answer does. Accounts of people are found by
 //! their shape, whatever the sender, and what they are called is then taken out of every text as well.
@@ -7,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use bots::clients::secrets;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
@@ -61,7 +63,8 @@ pub(crate) fn json(value: &Value) -> Redacted {
     repositories(value, &mut places);
     names.retain(|name| name.chars().count() >= NAME_CHARACTERS_MIN && !places.contains(name));
     let mut mask = Mask { names: longest_first(names), count: 0 };
-    let value = mask.value(value, None);
+    let mut value = mask.value(value, None);
+    secrets::redact_all(&mut value);
     Redacted { value, count: mask.count }
 }
 
@@ -69,7 +72,7 @@ pub(crate) fn json(value: &Value) -> Redacted {
 pub(crate) fn text(text: &str) -> (String, usize) {
     let mut mask = Mask { names: Vec::new(), count: 0 };
     let masked = mask.text(text).into_owned();
-    (masked, mask.count)
+    (secrets::redact(&masked).into_owned(), mask.count)
 }
 
 /// People who are named in several documents, to be taken out of every text that was made from them.
