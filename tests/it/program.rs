@@ -104,13 +104,20 @@ impl Home {
 
     /// `devhose serve` at any free port.
     pub(crate) async fn serve(&self) -> Program {
-        self.start(&["serve", "--listen", "127.0.0.1:0"], Says::OnStderr).await
+        self.serve_with(&[]).await
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) async fn serve_with(&self, variables: &[(&str, &str)]) -> Program {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(variables.iter().copied());
+        Self::start(command, Says::OnStderr).await
     }
 
     /// `devhose demo` at any free port.
     pub(crate) async fn demo(&self, scale: &str) -> Program {
         let args = ["demo", "--port", "0", "--no-open", "--quiet", "--scale", scale];
-        self.start(&args, Says::OnStdout).await
+        Self::start(self.command(&args), Says::OnStdout).await
     }
 
     /// Runs a command to its end.
@@ -140,9 +147,9 @@ impl Home {
         command
     }
 
-    async fn start(&self, args: &[&str], says: Says) -> Program {
+    async fn start(mut command: Command, says: Says) -> Program {
         let (tell, told) = mpsc::channel();
-        let mut child = self.command(args).spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         let stdout = listen(child.stdout.take().unwrap(), (says == Says::OnStdout).then(|| tell.clone()));
         let stderr = listen(child.stderr.take().unwrap(), (says == Says::OnStderr).then(|| tell.clone()));
         drop(tell);
@@ -334,6 +341,11 @@ impl Program {
         let asked = Command::new("kill").args(["-TERM", &ended.child.id().to_string()]).status().unwrap();
         assert!(asked.success());
         ended.wait()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ends(mut self) -> Ran {
+        self.ended.take().unwrap().wait()
     }
 
     /// Ends it without a word: `kill -9`.
