@@ -12,8 +12,8 @@ use crate::store::commit::{NewAction, NewReminder};
 use crate::store::runs::Place;
 
 /// More new outward actions than this of one bot on one key because of events within [`LOOP_WITHIN`] are a loop: a bot
-/// that hears what it does itself does hundreds, and no chore needs as many.
-pub(crate) const LOOP_ACTIONS_MAX: usize = 50;
+/// that hears what it does itself does hundreds; a burst of updates of dependencies in one repository takes some dozens.
+pub(crate) const LOOP_ACTIONS_MAX: usize = 100;
 
 /// See [`LOOP_ACTIONS_MAX`].
 pub(crate) const LOOP_WITHIN: TimeDelta = TimeDelta::minutes(10);
@@ -63,6 +63,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) event: &'a Recorded,
     pub(crate) round: u32,
+    /// Somebody has looked at it.
+    pub(crate) by_hand: bool,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -93,7 +95,7 @@ pub(crate) fn admit(around: Circumstances<'_>, actions: Vec<Action>, known: &imp
         }
     }
     let new = admitted.actions.iter().filter(|action| action.is_new).count();
-    if new > 0 && known.new_actions(around.event) + new > LOOP_ACTIONS_MAX {
+    if new > 0 && !around.by_hand && known.new_actions(around.event) + new > LOOP_ACTIONS_MAX {
         let (key, minutes) = (&around.event.event.key, LOOP_WITHIN.num_minutes());
         return Err(format!(
             "more than {LOOP_ACTIONS_MAX} actions on {key} within {minutes} minutes: it seems to hear what it does itself"

@@ -34,6 +34,10 @@ pub(crate) async fn perform(core: &Core, mut action: OpenAction) -> Result<(), B
     if action.thread == Thread::Lost {
         return give_up(core, action, "the message in whose thread it belongs was given up".to_owned()).await;
     }
+    if action.status == ActionStatus::Pending && core.now() - action.queued_at > QUEUED_MAX {
+        let reason = format!("it waited for more than {} h", QUEUED_MAX.num_hours());
+        return give_up(core, action, reason).await;
+    }
     let order = order(&action);
     if action.status == ActionStatus::Attempting && !look_again(core, client.as_ref(), &order, &mut action).await? {
         return Ok(());
@@ -42,6 +46,7 @@ pub(crate) async fn perform(core: &Core, mut action: OpenAction) -> Result<(), B
         return Ok(());
     }
     core.crash_point(CrashPoint::AfterAttempting)?;
+    core.lanes.called(&action.lane, pace(client.as_ref(), &order));
     let (at, began) = (core.now(), Instant::now());
     let answer = within(client.perform(&order)).await;
     let attempt = |outcome: &str, reason: Option<&String>| noted(at, began, outcome, reason);
@@ -49,7 +54,7 @@ pub(crate) async fn perform(core: &Core, mut action: OpenAction) -> Result<(), B
     match answer {
         Ok(receipt) => {
             keep(&mut action.attempts, attempt("performed", None));
-            done(core, client.as_ref(), action, &order, receipt).await
+            done(core, action, &order, receipt).await
         }
         Err(Problem::Later { after, reason }) => {
             keep(&mut action.attempts, attempt("later", Some(&reason)));
@@ -58,7 +63,7 @@ pub(crate) async fn perform(core: &Core, mut action: OpenAction) -> Result<(), B
         }
         Err(Problem::Never { reason }) => {
             keep(&mut action.attempts, attempt("never", Some(&reason)));
-            core.lanes.answered(&action.lane, core.now(), pace(client.as_ref(), &order));
+            core.lanes.answered(&action.lane);
             give_up(core, action, reason).await
         }
         Err(Problem::InDoubt { reason }) => {
@@ -82,7 +87,7 @@ async fn look_again(
     match answer {
         Ok(Sought::Done(receipt)) => {
             keep(&mut action.attempts, attempt("found", None));
-            done(core, client, action.clone(), order, receipt).await?;
+            done(core, action.clone(), order, receipt).await?;
             Ok(false)
         }
         Ok(Sought::NotDone) => {
@@ -111,15 +116,9 @@ async fn look_again(
     }
 }
 
-async fn done(
-    core: &Core,
-    client: &dyn Client,
-    mut action: OpenAction,
-    order: &Order,
-    receipt: Receipt,
-) -> Result<(), BotError> {
+async fn done(core: &Core, mut action: OpenAction, order: &Order, receipt: Receipt) -> Result<(), BotError> {
     let now = core.now();
-    core.lanes.answered(&action.lane, now, pace(client, order));
+    core.lanes.answered(&action.lane);
     (action.status, action.reason) = (ActionStatus::Performed, None);
     action.tries += 1;
     // An update is not another thing that somebody would have had to do.

@@ -83,7 +83,9 @@ pub(crate) async fn wait_until_idle(core: &Core, upto: EventOffset) -> Result<()
 
 async fn is_busy(core: &Core, upto: EventOffset) -> Result<bool, BotError> {
     for entry in core.entries.iter().filter(|entry| entry.paused().is_none()) {
-        if entry.decided() < upto || core.store.is_busy(entry.name(), upto).await? {
+        let name = entry.name();
+        let performing = entry.performs() && core.store.open_actions(name).await? > 0;
+        if performing || entry.decided() < upto || core.store.is_deciding(name, upto).await? {
             return Ok(true);
         }
     }

@@ -150,7 +150,8 @@ impl Decider {
         match decision {
             Ok(Decision::Act { actions, because }) => {
                 let (core, entry) = (Arc::clone(&self.core), Arc::clone(&self.entry));
-                let around = Circumstances { core: &core, entry: &entry, event, round: run.round, now };
+                let (round, by_hand) = (run.round, run.by_hand);
+                let around = Circumstances { core: &core, entry: &entry, event, round, by_hand, now };
                 match admit(around, actions, self) {
                     Ok(admitted) => {
                         let attempt = attempt("done", None);
@@ -196,6 +197,7 @@ impl Decider {
     }
 
     fn dead(&mut self, run: Run, attempt: Attempt, reason: String) -> Run {
+        tracing::warn!(bot = self.entry.name(), event.id = %run.event, tries = run.tries, "a run of a bot was given up");
         self.note_failure(&run, &reason);
         ended(run, RunStatus::Dead, reason, attempt)
     }

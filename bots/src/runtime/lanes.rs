@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::shared::back_off;
 use crate::store::Lane;
@@ -31,6 +32,8 @@ pub(crate) struct Lanes {
 #[derive(Debug, Default)]
 struct State {
     not_before: Option<DateTime<Utc>>,
+    /// By its pace. Not by the clock, which a test may hold still.
+    paced_until: Option<Instant>,
     failures: u32,
     wake: Arc<Notify>,
 }
@@ -66,13 +69,21 @@ impl Lanes {
         self.states().get(lane)?.not_before
     }
 
-    /// The destination answered: it is up. It may be called again after its pace.
-    pub(crate) fn answered(&self, lane: &Lane, now: DateTime<Utc>, pace_millis: u64) {
-        let mut states = self.states();
-        let state = states.entry(lane.clone()).or_default();
-        state.failures = 0;
-        let pace = TimeDelta::try_milliseconds(i64::try_from(pace_millis).unwrap_or(i64::MAX));
-        state.hold_until(pace.and_then(|pace| now.checked_add_signed(pace)));
+    /// How long its pace still holds a destination back.
+    pub(crate) fn pace_left(&self, lane: &Lane) -> Option<Duration> {
+        let until = self.states().get(lane)?.paced_until?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    /// The destination is called: again after its pace at the earliest.
+    pub(crate) fn called(&self, lane: &Lane, pace_millis: u64) {
+        let until = Instant::now().checked_add(Duration::from_millis(pace_millis));
+        self.states().entry(lane.clone()).or_default().paced_until = until;
+    }
+
+    /// The destination answered: it is up.
+    pub(crate) fn answered(&self, lane: &Lane) {
+        self.states().entry(lane.clone()).or_default().failures = 0;
     }
 
     /// The destination asked to be left alone for so long.
@@ -99,8 +110,11 @@ impl Lanes {
     pub(crate) fn left(&self, now: DateTime<Utc>) {
         let mut states = self.states();
         if states.len() > REMEMBERED_MAX {
+            let instant = Instant::now();
             states.retain(|_, state| {
-                state.failures > 0 || state.not_before.is_some_and(|at| at > now) || Arc::strong_count(&state.wake) > 1
+                let held = state.not_before.is_some_and(|at| at > now);
+                let paced = state.paced_until.is_some_and(|at| at > instant);
+                held || paced || state.failures > 0 || Arc::strong_count(&state.wake) > 1
             });
         }
     }

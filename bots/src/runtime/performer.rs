@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::stop::stopped;
 use tokio::sync::watch;
@@ -16,7 +17,11 @@ use crate::error::BotError;
 use crate::store::Lane;
 use crate::store::outbox::OpenAction;
 
-/// Performs until `stop` turns true. Stop is heard between attempts; a task in the midst of one ends it.
+/// Attempts under way when stop is asked for may take this long to end. After that they are left as they are: noted as
+/// begun, to be looked up at the next start.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Performs until `stop` turns true. Stop is heard between attempts.
 pub(crate) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> Result<(), BotError> {
     let mut tasks: JoinSet<(Lane, Result<(), BotError>)> = JoinSet::new();
     let mut running: BTreeSet<Lane> = BTreeSet::new();
@@ -45,10 +50,21 @@ pub(crate) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> Res
             () = stopped(&mut stop) => {}
         }
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended?.1?;
+    let ending = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended?.1?;
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(STOP_WITHIN, ending).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            tracing::info!(
+                "a tool did not answer before the end; what became of the action is looked up at the next start"
+            );
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 async fn in_lane(core: Arc<Core>, lane: Lane, stop: watch::Receiver<bool>) -> (Lane, Result<(), BotError>) {
@@ -62,12 +78,19 @@ async fn work_off(core: &Core, lane: &Lane, mut stop: watch::Receiver<bool>) -> 
     while !*stop.borrow() {
         let Some(action) = next(core, lane).await? else { return Ok(()) };
         let ready = core.lanes.not_before(lane).map_or(action.due_at, |at| at.max(action.due_at));
-        if ready <= core.now() {
+        let pace = core.lanes.pace_left(lane);
+        if ready <= core.now() && pace.is_none() {
             attempt::perform(core, action).await?;
             continue;
         }
+        let wait = async {
+            match pace {
+                Some(left) => tokio::time::sleep(left).await,
+                None => core.sleep_until(ready).await,
+            }
+        };
         tokio::select! {
-            () = core.sleep_until(ready) => {}
+            () = wait => {}
             () = touched.notified() => {}
             () = stopped(&mut stop) => {}
         }
@@ -75,10 +98,11 @@ async fn work_off(core: &Core, lane: &Lane, mut stop: watch::Receiver<bool>) -> 
     Ok(())
 }
 
-/// Each bot's actions in a lane keep their order; among the bots, whose first action is due first has its turn.
+/// Each bot's actions in a lane keep their order; among the bots, whose first action is due first has its turn. Those
+/// of a bot that is paused, or runs dry by now, are left where they are.
 async fn next(core: &Core, lane: &Lane) -> Result<Option<OpenAction>, BotError> {
     let mut first: Option<OpenAction> = None;
-    for entry in core.entries.iter().filter(|entry| entry.paused().is_none()) {
+    for entry in core.entries.iter().filter(|entry| entry.performs()) {
         let Some(action) = core.store.first_action(lane, entry.name()).await? else { continue };
         if first.as_ref().is_none_or(|first| action.due_at < first.due_at) {
             first = Some(action);

@@ -96,6 +96,11 @@ impl Entry {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = paused;
     }
 
+    /// Whether its recorded actions are to be performed now.
+    pub(crate) fn performs(&self) -> bool {
+        self.mode() == Mode::Live && self.paused().is_none()
+    }
+
     /// Every event up to here is decided or waits; perhaps not written down yet where nothing followed from it.
     pub(crate) fn decided(&self) -> EventOffset {
         EventOffset(self.decided.load(Ordering::Acquire))

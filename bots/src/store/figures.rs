@@ -74,8 +74,8 @@ impl Store {
         self.engine.dead_letters(bot, limit).await
     }
 
-    /// Whether something is still to be done because of events up to an offset.
-    pub(crate) async fn is_busy(&self, bot: &str, upto: EventOffset) -> Result<bool, BotError> {
-        self.engine.is_busy(bot, upto).await
+    /// Whether runs because of events up to an offset are tried again or waiting.
+    pub(crate) async fn is_deciding(&self, bot: &str, upto: EventOffset) -> Result<bool, BotError> {
+        self.engine.is_deciding(bot, upto).await
     }
 }

@@ -118,7 +118,13 @@ async fn a_bot_that_goes_round_in_circles_is_stopped() {
     assert_eq!(here.chat.calls().len(), LOOP_ACTIONS_MAX + 1);
     let letters = running.bots.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 2);
-    assert_eq!(letters[0].reason, "more than 50 actions on #a within 10 minutes: it seems to hear what it does itself");
+    assert_eq!(
+        letters[0].reason,
+        "more than 100 actions on #a within 10 minutes: it seems to hear what it does itself"
+    );
+    assert_eq!(running.bots.redrive("fake", None).await.unwrap(), 2);
+    running.idle(&here).await;
+    assert_eq!(here.chat.calls().len(), LOOP_ACTIONS_MAX + 3, "whoever redrives has looked at it");
     running.pass(&here, TimeDelta::minutes(11)).await;
     here.put("#a", "later").await;
     running.idle(&here).await;
@@ -136,7 +142,7 @@ async fn updates_of_one_message_are_no_circle() {
     }
     running.idle(&here).await;
     assert!(all(&running.runs().await, RunStatus::Done));
-    assert_eq!(here.chat.posted().last().unwrap(), "#a: 99");
+    assert_eq!(here.chat.posted().last().unwrap(), "#a: 199");
     running.stop().await;
 }
 

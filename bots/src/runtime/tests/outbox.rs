@@ -204,3 +204,44 @@ async fn a_team_is_heard_in_its_channel_or_in_the_one_of_last_resort() {
     assert_eq!(here.chat.posted(), ["#payments: payments", "#all: search"]);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_bot_that_is_switched_to_dry_runs_leaves_its_actions_where_they_are() {
+    let chat = Chat::new(|order, n| match n {
+        0 => Err(Problem::Later { after: Some(Duration::from_secs(5)), reason: "busy".to_owned() }),
+        _ => Ok(receipt(order)),
+    });
+    let mut here = Installation::new(chat).await;
+    let running = here.start(&[echo()]).await;
+    here.put("#a", "one").await;
+    running.tried(1).await;
+    running.stop().await;
+    here.settings.mode = Mode::DryRun;
+    here.pass(TimeDelta::hours(1));
+    let running = here.start(&[echo()]).await;
+    running.idle(&here).await;
+    running.stop().await;
+    assert_eq!(here.chat.calls().len(), 1);
+    here.settings.mode = Mode::Live;
+    let running = here.start(&[echo()]).await;
+    running.idle(&here).await;
+    assert_eq!(action_statuses(&running.runs().await), [ActionStatus::Performed]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_action_that_waited_for_a_day_is_given_up() {
+    let here = Installation::new(Chat::willing()).await;
+    let running = here.start(&[echo()]).await;
+    running.bots.core.lanes.asked_to_wait(
+        &crate::store::Lane { client: "chat".to_owned(), destination: "#a".to_owned() },
+        start_of_tests() + TimeDelta::days(2),
+    );
+    here.put("#a", "one").await;
+    running.until("the run", |runs| runs.len() == 1).await;
+    running.pass(&here, TimeDelta::days(2)).await;
+    running.idle(&here).await;
+    let [letter] = running.bots.dead_letters(None, 10).await.unwrap().try_into().unwrap();
+    assert_eq!((letter.reason.as_str(), here.chat.calls().len()), ("it waited for more than 24 h", 0));
+    running.stop().await;
+}

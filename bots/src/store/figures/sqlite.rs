@@ -243,11 +243,10 @@ impl Sqlite {
         rows.into_iter().map(dead_letter).collect()
     }
 
-    pub(super) async fn is_busy(&self, bot: &str, upto: EventOffset) -> Result<bool, BotError> {
+    pub(super) async fn is_deciding(&self, bot: &str, upto: EventOffset) -> Result<bool, BotError> {
         Ok(sqlx::query_scalar(
             "select exists (select 1 from runs
-                     where bot = ?1 and status in ('waiting', 'retrying') and event_offset <= ?2)
-                 or exists (select 1 from actions where bot = ?1 and status in ('pending', 'attempting'))",
+                     where bot = ?1 and status in ('waiting', 'retrying') and event_offset <= ?2)",
         )
         .bind(bot)
         .bind(upto.0)
