@@ -55,7 +55,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
     insta::assert_snapshot!(refused(&home, &["send", "-", "--as", "fax:page"]), @r#"
     2
     error: no sender "fax"
-    try: one of: cloudevents, github
+    try: one of: alertmanager, argocd, cloudevents, github, pagerduty, slack
     "#);
     insta::assert_snapshot!(refused(&home, &["serve", "--config", "missing.toml"]), @"
     2
@@ -82,7 +82,7 @@ fn a_wrong_configuration_ends_with_2_and_names_file_line_and_remedy() {
     "#);
     insta::assert_snapshot!(with("[[source]]\nname = 'fax/acme'\nsecret = 'x'\n"), @r#"
     2
-    error: devhose.toml: source "fax/acme": no sender "fax"; the first part of the name must be one of cloudevents, github
+    error: devhose.toml: source "fax/acme": no sender "fax"; the first part of the name must be one of alertmanager, argocd, cloudevents, github, pagerduty, slack
     "#);
     insta::assert_snapshot!(with("[catalog]\nfiles = ['missing']\n"), @"
     2
