@@ -33,7 +33,8 @@ async fn first_performed(program: &Program) -> Value {
     until("an action is performed", told).await
 }
 
-#[tokio::test]
+// On threads of its own, because the chat answers while the test waits for a process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_can_be_read_back_is_posted_once_wherever_the_program_dies() {
     let namespaces = ["crash-0", "crash-1", "crash-2", "crash-3", "crash-4"];
     for (step, namespace) in STEPS.into_iter().zip(namespaces) {
@@ -44,7 +45,8 @@ async fn a_message_that_can_be_read_back_is_posted_once_wherever_the_program_die
     }
 }
 
-#[tokio::test]
+// On threads of its own, because the chat answers while the test waits for a process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_cannot_be_read_back_is_posted_at_least_once_and_marked_as_in_doubt() {
     let by_webhook = |chat: &crate::chat::Chat| {
         format!("[[tool]]\nname = \"slack\"\nwebhooks = {{ \"#payments\" = \"{}\" }}\n", chat.webhook("payments"))
