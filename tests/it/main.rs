@@ -7,6 +7,8 @@ mod chat;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod git;

@@ -89,7 +89,7 @@ fn vendor_names_stand_only_with_their_senders_and_clients() {
     let outside: Vec<_> = sources()
         .into_iter()
         .filter(|file| {
-            let at_home = ["ingest/src/senders", "ingest/src/backfill", "bots/src/clients"];
+            let at_home = ["ingest/src/senders", "ingest/src/backfill", "ingest/src/watch", "bots/src/clients"];
             !at_home.iter().any(|home| file.starts_with(home)) && file != Path::new("ingest/src/senders.rs")
         })
         // The command line and the catalog file format of Backstage name vendors to people, as examples.

@@ -30,8 +30,9 @@ pub(super) const WATCH_OVERTIME: Duration = Duration::from_secs(30);
 pub(super) enum Trouble {
     /// The server no longer knows what changed since the version that it was asked for.
     Gone,
-    /// The version is one that the server has not come to: it was set back to an older state.
-    Ahead,
+    /// The server cannot tell what changed since the version, though it should know. So it says of a version that it has
+    /// not come to, after it was set back to an older state, and of one whose next change is the oldest that etcd keeps.
+    Stuck(String),
     /// Credentials or permission are missing.
     Refused { code: u16, message: String },
     /// The server does not serve this.
@@ -66,7 +67,8 @@ impl From<&Status> for Trouble {
             401 | 403 => Self::Refused { code: status.code, message: status.message.clone() },
             404 => Self::NotServed,
             _ if status.reason == "Expired" || status.reason == "Gone" => Self::Gone,
-            _ if ahead() => Self::Ahead,
+            _ if ahead() => Self::Stuck(format!("the server answers {}: {}", status.code, status.message)),
+            500 => Self::Stuck(format!("the server answers 500: {}", status.message)),
             code => Self::Failed {
                 message: format!("the server answers {code}: {}", status.message),
                 wait: wait.map(Duration::from_secs),
@@ -93,12 +95,11 @@ impl Trouble {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Gone => "the server no longer knows what changed since the last version".to_owned(),
-            Self::Ahead => "the server is in an older state than it was".to_owned(),
             Self::Refused { code, message } if message.is_empty() => format!("the server refuses ({code})"),
             Self::Refused { code, message } => format!("the server refuses ({code}): {message}"),
             Self::NotServed => "the server does not serve this".to_owned(),
             Self::Access(error) => in_words(error),
-            Self::Failed { message, .. } => message.clone(),
+            Self::Stuck(message) | Self::Failed { message, .. } => message.clone(),
             Self::Storage(error) => in_words(error),
         }
     }
@@ -114,7 +115,7 @@ impl Trouble {
             Self::Failed { message, .. } if message.contains("certificate") => {
                 Some("set `ca` of this cluster to the certificate of its authority")
             }
-            Self::Gone | Self::Ahead | Self::NotServed | Self::Failed { .. } | Self::Storage(_) => None,
+            Self::Gone | Self::Stuck(_) | Self::NotServed | Self::Failed { .. } | Self::Storage(_) => None,
         }
     }
 }
@@ -256,7 +257,7 @@ mod tests {
         assert!(matches!(trouble(json!({"code": 410, "reason": "Expired"})), Trouble::Gone));
         assert!(matches!(trouble(json!({"reason": "Expired"})), Trouble::Gone));
         let causes = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large"}]});
-        assert!(matches!(trouble(json!({"code": 504, "reason": "Timeout", "details": causes})), Trouble::Ahead));
+        assert!(matches!(trouble(json!({"code": 504, "reason": "Timeout", "details": causes})), Trouble::Stuck(_)));
     }
 
     #[test]

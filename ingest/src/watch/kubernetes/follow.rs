@@ -35,8 +35,8 @@ const GOOD_WATCH: Duration = Duration::from_secs(10);
 /// A server that ends every watch at once is not asked more often than this.
 const WATCH_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// After so many attempts the version is taken for one that the server will never come to.
-const ATTEMPTS_AHEAD: u32 = 3;
+/// After so many attempts in a row the server is taken not to tell any more what changed since a version.
+const ATTEMPTS_STUCK: u32 = 3;
 
 /// Follows one resource.
 pub(super) struct Follower {
@@ -94,13 +94,10 @@ impl Follower {
             let began = Instant::now();
             let ended = match self.known.cursor() {
                 None => self.list(&client).await,
-                Some(_) => self.watch(&client).await,
+                Some(_) => self.watch(&client, began).await,
             };
-            if began.elapsed() >= GOOD_WATCH {
-                self.well();
-            }
             match ended {
-                Ok(()) => sleep_until(began + WATCH_AT_LEAST).await,
+                Ok(()) => {}
                 Err(Trouble::Gone) if !self.relisted => self.relist(),
                 Err(trouble) => return trouble,
             }
@@ -126,11 +123,11 @@ impl Follower {
         let pause = match trouble {
             Trouble::Refused { .. } | Trouble::NotServed | Trouble::Access(_) => self.pace.wait_refused(),
             Trouble::Failed { wait: Some(wait), .. } => self.pace.wait().max(*wait),
-            Trouble::Gone | Trouble::Ahead | Trouble::Failed { wait: None, .. } | Trouble::Storage(_) => {
+            Trouble::Gone | Trouble::Stuck(_) | Trouble::Failed { wait: None, .. } | Trouble::Storage(_) => {
                 self.pace.wait()
             }
         };
-        let hopeless = matches!(trouble, Trouble::Ahead) && self.pace.failures() >= ATTEMPTS_AHEAD;
+        let hopeless = matches!(trouble, Trouble::Stuck(_)) && self.pace.failures() >= ATTEMPTS_STUCK;
         if hopeless || matches!(trouble, Trouble::Gone) {
             self.relist();
         }
@@ -216,12 +213,21 @@ impl Follower {
         Ok(found)
     }
 
-    /// Watches from the cursor until the server ends it.
-    async fn watch(&mut self, client: &Client) -> Result<(), Trouble> {
+    /// Watches from the cursor until the server ends it, and then a moment longer if that was at once.
+    async fn watch(&mut self, client: &Client, began: Instant) -> Result<(), Trouble> {
+        self.watch_on(client, began).await?;
+        if began.elapsed() >= GOOD_WATCH {
+            self.well();
+        }
+        sleep_until(began + WATCH_AT_LEAST).await;
+        Ok(())
+    }
+
+    async fn watch_on(&mut self, client: &Client, began: Instant) -> Result<(), Trouble> {
         let Some(cursor) = self.known.cursor().map(str::to_owned) else { return Ok(()) };
         let route = self.route(client);
         let seconds = self.pace.watch_seconds();
-        let deadline = Instant::now() + Duration::from_secs(seconds) + WATCH_OVERTIME;
+        let deadline = began + Duration::from_secs(seconds) + WATCH_OVERTIME;
         let events = api::watch(client, &route, &cursor, seconds);
         let events = tokio::time::timeout(WATCH_OVERTIME, events).await;
         let events =
