@@ -47,7 +47,7 @@ fn of(bot: &str, rest: &str) -> String {
 async fn list(server: &Server, context: &Context) -> Ended {
     let answer = server.get("/api/v1/bots", &[]).await?;
     let rows: Vec<_> = rows::entries(&answer, "bots").map(rows::bot).collect();
-    context.output.table(&rows::BOT, &rows, answer.clone())?;
+    context.output.table(&rows::BOT, &rows, answer)?;
     Ok(Exit::Ok)
 }
 
@@ -101,7 +101,7 @@ async fn dead_letters(server: &Server, context: &Context, bot: Option<&str>) -> 
     let path = bot.map_or_else(|| "/api/v1/dead-letters".to_owned(), |bot| of(bot, "/dead-letters"));
     let answer = server.get(&path, &[("limit", "100".to_owned())]).await?;
     let rows: Vec<_> = rows::entries(&answer, "dead_letters").map(rows::dead_letter).collect();
-    context.output.table(&rows::DEAD_LETTER, &rows, answer.clone())?;
+    context.output.table(&rows::DEAD_LETTER, &rows, answer)?;
     Ok(Exit::Ok)
 }
 
@@ -122,7 +122,7 @@ async fn redrive(server: &Server, context: &Context, bot: &str, run: Option<i64>
         number("about_seconds").to_string(),
         if yes { "yes" } else { "no" }.to_owned(),
     ];
-    context.output.table(&columns, &[row], answer.clone())?;
+    context.output.table(&columns, &[row], answer)?;
     if !yes && runs + actions > 0 {
         context.output.tell("this is the plan; --yes does it");
     }

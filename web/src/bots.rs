@@ -16,6 +16,7 @@ use chrono_tz::Tz;
 use crate::api::{ApiError, same_origin};
 use crate::error::PageError;
 use crate::explorer::Failed;
+use crate::format;
 use crate::nearest::nearest;
 use crate::site::App;
 use crate::state::segment;
@@ -83,6 +84,11 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn of(app: &App) -> Self {
         Self { now: (app.site.clock)(), zone: (app.site.ledger)().calendar().zone }
+    }
+
+    /// `25 Nov 2026 09:16:02, 12 min ago`
+    pub(crate) fn moment(self, at: DateTime<Utc>) -> String {
+        format!("{}, {}", self.second(at), format::ago(at, self.now))
     }
 
     /// `25 Nov 2026 09:16:02`

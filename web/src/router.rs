@@ -40,7 +40,12 @@ pub fn router(app: App) -> Router {
 
 /// The pages of metrics alone.
 pub fn site_router(site: Site) -> Router {
-    finished(metric_pages(Served { site, happenings: Arc::new(Nothing) }))
+    served_router(Served { site, happenings: Arc::new(Nothing) })
+}
+
+/// The pages of metrics, and what happened beside them.
+pub(crate) fn served_router(served: Served) -> Router {
+    finished(metric_pages(served))
 }
 
 fn metric_pages(served: Served) -> Router {

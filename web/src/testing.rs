@@ -15,7 +15,8 @@ use ledger::window::Calendar;
 use tower::ServiceExt;
 
 use crate::answers::Answers;
-use crate::site::{FirstSteps, Site};
+use crate::happenings::Happenings;
+use crate::site::{FirstSteps, Served, Site};
 
 /// A Wednesday.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -46,12 +47,23 @@ pub(crate) async fn get(address: &str) -> Answered {
 
 /// Asks an organisation.
 pub(crate) async fn get_from(made: Made, request: Request<axum::body::Body>) -> Answered {
-    let response = crate::site_router(site(made)).oneshot(request).await.unwrap();
+    answered(crate::site_router(site(made)), request).await
+}
+
+async fn answered(router: axum::Router, request: Request<axum::body::Body>) -> Answered {
+    let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let bytes = body.len();
     let body = String::from_utf8_lossy(&body).into_owned();
     Answered { status: parts.status, headers: parts.headers, body, bytes }
+}
+
+/// Asks the default organisation, to which this happened.
+pub(crate) async fn get_where(happened: impl Happenings + 'static, address: &str) -> Answered {
+    let served = Served { site: site(Made::default()), happenings: Arc::new(happened) };
+    let request = Request::get(address).body(axum::body::Body::empty()).unwrap();
+    answered(crate::router::served_router(served), request).await
 }
 
 /// An organisation as a site.

@@ -127,7 +127,7 @@ fn of_document(value: Value, now: DateTime<Utc>) -> Result<Held, Failure> {
 
 fn of_sent(sent: Sent, now: DateTime<Utc>) -> Result<Held, Failure> {
     let headers = sent.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
-    let events = interpreted(sent.source, headers, &sent.body, now)?;
+    let events = interpreted(&sent.source, headers, &sent.body, now)?;
     Ok(Held { events, answers: Answers::default() })
 }
 
@@ -137,7 +137,7 @@ fn of_objects(items: &[Value], now: DateTime<Utc>) -> Result<Held, Failure> {
     for object in items {
         let Some(resource) = resource(object) else { continue };
         let change = json!({"type": "MODIFIED", "object": object});
-        events.extend(interpreted(source()?, headers(resource), &change, now)?);
+        events.extend(interpreted(&source()?, headers(resource), &change, now)?);
     }
     Ok(Held { events, answers: Answers { objects: items.to_vec(), ..Answers::default() } })
 }
@@ -145,7 +145,7 @@ fn of_objects(items: &[Value], now: DateTime<Utc>) -> Result<Held, Failure> {
 fn of_change(change: &Value, now: DateTime<Utc>) -> Result<Held, Failure> {
     let object = change.get("object").cloned().unwrap_or_default();
     let resource = resource(&object).ok_or_else(|| refused("the object of the watch event is none that is watched"))?;
-    let events = interpreted(source()?, headers(resource), change, now)?;
+    let events = interpreted(&source()?, headers(resource), change, now)?;
     Ok(Held { events, answers: Answers { objects: vec![object], ..Answers::default() } })
 }
 
@@ -172,14 +172,16 @@ fn source() -> Result<SourceName, Failure> {
 
 /// The events of a delivery, by the same function that reads deliveries of the log.
 fn interpreted(
-    source: SourceName,
+    source: &SourceName,
     headers: Vec<(String, String)>,
     body: &Value,
     now: DateTime<Utc>,
 ) -> Result<Vec<(Recorded, Option<Value>)>, Failure> {
     let (bytes, shown) = match body {
         Value::String(text) => (text.clone().into_bytes(), serde_json::from_str(text).ok()),
-        other => (other.to_string().into_bytes(), Some(other.clone())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            (body.to_string().into_bytes(), Some(body.clone()))
+        }
     };
     let hash = blake3::hash(&bytes);
     let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
@@ -223,7 +225,7 @@ fn of_cloudevent(value: &Value) -> Result<(Recorded, Option<Value>), Failure> {
     let key = data.order_key().unwrap_or_else(|| envelope.source.clone());
     let time = envelope.time.unwrap_or_default();
     let subject = envelope.subject.clone().unwrap_or_else(|| envelope.source.clone());
-    let event = Event { id, kind, source: envelope.source.clone(), subject, time, key: OrderKey(key), data };
+    let event = Event { id, kind, source: envelope.source, subject, time, key: OrderKey(key), data };
     Ok((recorded(event, origin), None))
 }
 

@@ -1,11 +1,10 @@
 //! A run in a line: what happened, what the bot did about it, and what became of that.
 
-use bots::runtime::record::{ActionSummary, RunRecord, RunSummary};
+use bots::runtime::record::{ActionStatus, ActionSummary, RunRecord, RunStatus, RunSummary};
 use bus::event::Recorded;
 
 use super::{Told, address, events_of, people, words};
 use crate::api::ApiError;
-use crate::format;
 use crate::redact::People;
 use crate::sentence;
 use crate::site::App;
@@ -19,10 +18,14 @@ pub(crate) struct RunLine {
     pub(crate) event_href: String,
     /// What happened.
     pub(crate) sentence: String,
+    /// When it happened.
+    pub(crate) happened: String,
     pub(crate) at: String,
     pub(crate) instant: String,
     /// How it stands: a class and words.
     pub(crate) status: (&'static str, &'static str),
+    /// Set if it has not come to a decision yet.
+    pub(crate) undecided: bool,
     pub(crate) because: String,
     /// What was done, in order.
     pub(crate) deeds: Vec<Deed>,
@@ -50,9 +53,11 @@ impl RunLine {
             href: run_address(&run.bot, run),
             event_href: format!("/events/{}", run.event),
             sentence: people.text(&sentence),
-            at: format!("{}, {}", told.second(at), format::ago(at, told.now)),
+            happened: event.map(|event| told.moment(event.event.time)).unwrap_or_default(),
+            at: told.moment(at),
             instant: at.to_rfc3339(),
             status: words::run(run.status),
+            undecided: !matches!(run.status, RunStatus::Done),
             because: people.text(&run.because),
             deeds: shown.map(|action| Deed::of(action, people)).collect(),
         }
@@ -84,11 +89,14 @@ pub(super) fn run_address(bot: &str, run: &RunSummary) -> String {
 
 impl Deed {
     fn of(action: &ActionSummary, people: &People) -> Self {
+        // The runtime's own affairs are done when they are recorded; that an update came later is said by the status.
+        let own = action.destination.is_none() && action.status == ActionStatus::Performed;
+        let told = action.reason.as_deref().filter(|_| action.status != ActionStatus::Superseded);
         Self {
             words: words::deed(&action.name, action.status),
             place: people.text(action.destination.as_deref().unwrap_or_default()),
-            status: words::action_status(action.status),
-            reason: people.text(action.reason.as_deref().unwrap_or_default()),
+            status: if own { ("", "") } else { words::action_status(action.status) },
+            reason: people.text(told.unwrap_or_default()),
             url: action.url.clone().filter(|url| leads_out(url)),
         }
     }

@@ -138,7 +138,7 @@ async fn dead_line(app: &App, letter: DeadLetter, told: Told) -> Result<DeadLine
         href: format!("{}/runs/{}", super::address(&letter.bot), letter.run),
         event_href: format!("/events/{}", letter.event),
         what: people.text(&format!("{} of {}", letter.kind, letter.subject)),
-        at: format!("{}, {}", told.second(letter.at), format::ago(letter.at, told.now)),
+        at: told.moment(letter.at),
         action: people.text(&action.unwrap_or_default()),
         reason: people.text(&letter.reason),
         tries: letter.tries,

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bots::action::Action;
+use bots::contract::Mode;
 use bots::runtime::record::{ActionRecord, AskedRecord, Attempt, RunId, RunRecord};
 use bus::event::Recorded;
 use http::{HeaderMap, StatusCode, Uri};
@@ -37,6 +38,9 @@ struct RunPage {
     asked: Vec<AskedLine>,
     cost: String,
     actions: Vec<ActionCard>,
+    /// What it keeps for itself: a sentence, and what is kept.
+    own: Vec<(String, String)>,
+    dry: bool,
     command: String,
 }
 
@@ -108,6 +112,7 @@ fn of(layout: Layout, record: &RunRecord, event: Option<&Recorded>, told: Told) 
         let told = &asked.asked.told;
         (calls.saturating_add(told.calls), millis.saturating_add(told.millis))
     });
+    let outward = record.actions.iter().filter(|action| action.action.is_outward());
     RunPage {
         layout,
         id: run.id,
@@ -121,7 +126,9 @@ fn of(layout: Layout, record: &RunRecord, event: Option<&Recorded>, told: Told) 
         attempts: attempts(&record.attempts, &people, told),
         cost: cost(total.0, total.1),
         asked,
-        actions: record.actions.iter().map(|action| card(action, &people, told)).collect(),
+        actions: outward.map(|action| card(action, &people, told)).collect(),
+        own: record.actions.iter().filter_map(|action| kept(&action.action, &people)).collect(),
+        dry: run.mode == Mode::DryRun,
         command: format!("devhose bots test {} --event {}", run.bot, run.event),
     }
 }
@@ -157,9 +164,26 @@ fn asked_line(record: &AskedRecord, people: &People) -> AskedLine {
         question: people.text(&words::question(&asked.question)),
         known: asked.told.answer.is_ok(),
         answer,
-        cost: cost(asked.told.calls, asked.told.millis),
+        cost: if asked.told.calls == 0 { String::new() } else { cost(asked.told.calls, asked.told.millis) },
         cut,
     }
+}
+
+/// What a bot keeps for itself, and asks of the runtime; none for what a tool performs.
+fn kept(action: &Action, people: &People) -> Option<(String, String)> {
+    let text = match action {
+        Action::SaveState { value, .. } => value.clone().unwrap_or_default(),
+        Action::Remind { note, .. } => note.clone(),
+        Action::PostMessage { .. }
+        | Action::Comment { .. }
+        | Action::RequestReviewers { .. }
+        | Action::AddLabels { .. } => return None,
+    };
+    let text = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(value) => format!("{:#}", people.json(&value)),
+        Err(_) => people.text(&text),
+    };
+    Some((people.text(&words::action(action, None)), text))
 }
 
 fn card(record: &ActionRecord, people: &People, told: Told) -> ActionCard {
@@ -173,12 +197,11 @@ fn card(record: &ActionRecord, people: &People, told: Told) -> ActionCard {
     };
     let text = match &record.action {
         Action::Comment { text, .. } => text.clone(),
-        Action::SaveState { value: Some(value), .. } => value.clone(),
-        Action::Remind { note, .. } => note.clone(),
         Action::PostMessage { .. }
         | Action::RequestReviewers { .. }
         | Action::AddLabels { .. }
-        | Action::SaveState { value: None, .. } => String::new(),
+        | Action::SaveState { .. }
+        | Action::Remind { .. } => String::new(),
     };
     let receipt = record.receipt.as_ref();
     ActionCard {

@@ -172,3 +172,57 @@ fn cross(x: f64, y: f64) -> Shape {
     let corners: Vec<String> = points.iter().map(|(dx, dy)| format!("{} {}", px(x + dx), px(y + dy))).collect();
     Shape::Path(format!("M{}Z", corners.join("L")), Paint::Failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(count: u64, failed: u64) -> Slot {
+        Slot { count, failed, href: "/events/x".to_owned(), label: format!("{count}, {failed} failed") }
+    }
+
+    fn texts(shapes: &[Shape]) -> Vec<&str> {
+        let texts = shapes.iter();
+        texts.filter_map(|shape| if let Shape::Text(.., text) = shape { Some(text.as_str()) } else { None }).collect()
+    }
+
+    fn lane(form: Form, slots: Option<Vec<Slot>>) -> Drawing {
+        let lane = Lane { title: "Killed pods".to_owned(), form, slots, spans: Vec::new() };
+        draw(&[lane], &[(0.5, "Tue 24 Nov".to_owned())], Size::Narrow)
+    }
+
+    #[test]
+    fn a_slot_with_nothing_says_0_and_is_no_link() {
+        let drawing = lane(Form::Bars, Some(vec![slot(0, 0), slot(3, 0)]));
+        assert_eq!(texts(&drawing.back), ["Killed pods", "0", "Tue 24 Nov"]);
+        assert_eq!(texts(&drawing.front), ["3"]);
+        assert_eq!(drawing.marks.len(), 1);
+    }
+
+    #[test]
+    fn without_data_there_is_a_dotted_line_and_no_0() {
+        let drawing = lane(Form::Bars, None);
+        assert_eq!(texts(&drawing.back), ["Killed pods", "Tue 24 Nov"]);
+        assert!(drawing.back.iter().any(|shape| matches!(shape, Shape::Line(.., Paint::Empty))));
+        assert!(drawing.marks.is_empty());
+    }
+
+    #[test]
+    fn what_failed_has_another_shape_not_only_another_colour() {
+        let shapes = |failed| lane(Form::Marks, Some(vec![slot(1, failed)])).marks[0].shapes.clone();
+        assert!(matches!(shapes(0)[0], Shape::Circle(..)));
+        assert!(matches!(shapes(1)[0], Shape::Path(_, Paint::Failed)));
+    }
+
+    #[test]
+    fn marks_are_as_wide_as_a_finger_on_a_phone() {
+        let drawing = lane(Form::Marks, Some(vec![slot(1, 0); 14]));
+        for mark in &drawing.marks {
+            assert!(
+                mark.shapes
+                    .iter()
+                    .any(|shape| matches!(shape, Shape::Rect(_, _, width, _, Paint::Hit) if *width >= 24.0))
+            );
+        }
+    }
+}

@@ -17,6 +17,8 @@ use crate::table::{Cell, Column, Shown, Table, Value};
 
 mod kills;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 /// How many of the latest deployments are listed.

@@ -6,7 +6,7 @@ use bus::data::runtime::Pod;
 use bus::event::Recorded;
 
 use super::slots;
-use super::timeline::{Timeline, reason};
+use super::timeline::{Timeline, is_kill, reason};
 use crate::explorer::row;
 use crate::format;
 use crate::request::Request;
@@ -39,20 +39,27 @@ impl Kills {
 
 /// The killed pods of a timeline.
 pub(super) fn of(request: &Request, timeline: &Timeline) -> Kills {
-    let kills = &timeline.kills;
-    let tally = slots::tally(kills.iter().filter_map(reason));
-    let count = format::plural(kills.len() as u64, "pod was killed", "pods were killed");
-    let sentence = match tally.as_slice() {
-        [] => format!("No pod of this service was killed in the last {}.", timeline.span),
-        tally => {
-            format!("{count}, evicted or found crash-looping in the last {}: {}.", timeline.span, slots::listed(tally))
+    let pods = &timeline.pods;
+    let killed = slots::tally(pods.iter().filter(|pod| is_kill(pod)).filter_map(reason));
+    let kills = pods.iter().filter(|pod| is_kill(pod)).count();
+    let mut sentence = match killed.as_slice() {
+        [] => format!("No pod of this service was killed in the last {}", timeline.span),
+        killed => {
+            let count = format::plural(kills as u64, "kill", "kills");
+            format!("{count} in the last {}: {}", timeline.span, slots::listed(killed))
         }
     };
+    if pods.len() > kills {
+        let loops = format::plural((pods.len() - kills) as u64, "time", "times");
+        sentence.push_str(&format!("; {loops} a container was found that does not come up"));
+    }
+    sentence.push('.');
+    let tally = slots::tally(pods.iter().filter_map(reason));
     Kills {
         sentence,
-        reasons: reasons(kills, &tally, &timeline.kills_query),
-        listed: listed(request, kills),
-        all: (kills.len() > LISTED_MAX).then(|| row::address(&timeline.kills_query)),
+        reasons: reasons(pods, &tally, &timeline.pods_query),
+        listed: listed(request, pods),
+        all: (pods.len() > LISTED_MAX).then(|| row::address(&timeline.pods_query)),
         watched: timeline.watched,
     }
 }
@@ -82,7 +89,7 @@ fn reasons(kills: &[Recorded], tally: &[(String, u64)], query: &str) -> Table {
         definition_version: None,
         columns: vec![
             Column::new("reason", "Reason"),
-            Column::new("kills", "Kills"),
+            Column::new("times", "Times"),
             Column::new("pods", "Pods"),
             Column::new("nodes", "Nodes"),
             Column::new("latest_at", "Latest (UTC)"),
@@ -127,7 +134,7 @@ fn listed(request: &Request, kills: &[Recorded]) -> Table {
             Column::new("container", "Container"),
             Column::new("node", "Node"),
             Column::new("restarts", "Restarts"),
-            Column::new("environment", "Environment"),
+            Column::export_only("environment"),
         ],
         rows: kills.iter().take(LISTED_MAX).filter_map(row).collect(),
     }

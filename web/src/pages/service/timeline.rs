@@ -30,7 +30,9 @@ const SPANS: [Span; 3] = [
 
 const DEPLOYMENTS: [&str; 4] = ["service.deployed", "service.upgraded", "service.rolledback", "deployment.failed"];
 const INCIDENTS: [&str; 2] = ["incident.detected", "incident.resolved"];
-pub(super) const KILLS: [&str; 3] = ["pod.killed", "pod.evicted", "pod.crashlooping"];
+/// A crash loop is what kills lead to: it is told beside them, and not counted twice.
+const KILLS: [&str; 2] = ["pod.killed", "pod.evicted"];
+const PODS: [&str; 3] = ["pod.killed", "pod.evicted", "pod.crashlooping"];
 
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -69,14 +71,14 @@ pub(super) struct Timeline {
     choices: Vec<(&'static str, String, bool)>,
     notes: Vec<String>,
     pub(super) table: Table,
-    /// What the killed pods died of.
-    pub(super) kills: Vec<Recorded>,
+    /// Killed, evicted and crash-looping pods, newest first.
+    pub(super) pods: Vec<Recorded>,
     /// The span in words.
     pub(super) span: &'static str,
     /// Whether anybody watches for killed pods.
     pub(super) watched: bool,
-    /// Query of the killed pods in the span.
-    pub(super) kills_query: String,
+    /// The query that finds them.
+    pub(super) pods_query: String,
 }
 
 impl Timeline {
@@ -96,7 +98,7 @@ pub(super) fn of(request: &Request, service: &str, told: Told) -> Result<Timelin
     let to = request.now;
     let from = to - Duration::hours(span.hours);
     let search = Questions { request, service, from };
-    let (changes, kills) = (search.find(&[&DEPLOYMENTS[..], &INCIDENTS[..]].concat())?, search.find(&KILLS)?);
+    let (changes, kills) = (search.find(&[&DEPLOYMENTS[..], &INCIDENTS[..]].concat())?, search.find(&PODS)?);
     let watched = request.happenings().clusters_watched() || !kills.events.is_empty();
     let of_kinds = |kinds: &[&str]| -> Vec<&Recorded> {
         changes.events.iter().filter(|recorded| kinds.contains(&recorded.event.kind.name())).collect()
@@ -125,7 +127,7 @@ pub(super) fn of(request: &Request, service: &str, told: Told) -> Result<Timelin
             form: Form::Bars,
             told: watched,
             kinds: &KILLS,
-            events: kills.events.iter().collect(),
+            events: kills.events.iter().filter(|recorded| is_kill(recorded)).collect(),
             spans: Vec::new(),
         },
     ];
@@ -145,8 +147,8 @@ pub(super) fn of(request: &Request, service: &str, told: Told) -> Result<Timelin
         narrow: draw(Size::Narrow),
         span: span.words,
         watched,
-        kills_query: search.text(&KILLS, from, None),
-        kills: kills.events,
+        pods_query: search.text(&PODS, from, None),
+        pods: kills.events,
     })
 }
 
@@ -263,6 +265,11 @@ impl Content<'_> {
             (failed, _) => format!("{words}, {failed} failed"),
         }
     }
+}
+
+/// Whether a pod was killed, by whomever; not that it keeps being killed.
+pub(super) fn is_kill(recorded: &Recorded) -> bool {
+    KILLS.contains(&recorded.event.kind.name())
 }
 
 /// Why a pod died, in the cluster's word.
