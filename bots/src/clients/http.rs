@@ -59,10 +59,18 @@ impl Http {
     /// # Errors
     /// If encryption is not set up.
     pub(super) fn new(veil: Veil) -> Result<Self, ClientError> {
+        Self::within(ANSWER_TIMEOUT, veil)
+    }
+
+    /// The same for tools that must answer within this.
+    ///
+    /// # Errors
+    /// If encryption is not set up.
+    pub(super) fn within(answer: Duration, veil: Veil) -> Result<Self, ClientError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("devhose/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .timeout(answer)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ClientError::Http(veil.over(&in_words(&error))))?;
@@ -110,7 +118,7 @@ impl Http {
         match (not_sent, timed_out) {
             (true, true) => Broken::NotSent(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())),
             (true, false) => Broken::NotSent(format!("no connection: {words}")),
-            (false, true) => Broken::NoAnswer(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())),
+            (false, true) => Broken::NoAnswer("no answer in time".to_owned()),
             (false, false) => Broken::NoAnswer(format!("the connection broke: {words}")),
         }
     }

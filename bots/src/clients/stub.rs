@@ -26,6 +26,8 @@ pub(super) enum Reply {
     Of(u16, Vec<(&'static str, String)>, String),
     /// The connection breaks after the request was read.
     Break,
+    /// No answer ever comes.
+    Hang,
 }
 
 /// A tool that listens on this machine.
@@ -55,6 +57,7 @@ impl Reply {
                 Self::Of(status, headers, body)
             }
             Self::Break => Self::Break,
+            Self::Hang => Self::Hang,
         }
     }
 }
@@ -80,7 +83,7 @@ impl Stub {
                 };
                 let reply = answer(&asked);
                 heard.lock().unwrap().push(asked);
-                response(reply)
+                response(reply).await
             })
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -98,8 +101,9 @@ impl Stub {
     }
 }
 
-fn response(reply: Reply) -> Response {
+async fn response(reply: Reply) -> Response {
     match reply {
+        Reply::Hang => std::future::pending().await,
         Reply::Of(status, headers, body) => {
             let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
             for (name, value) in headers {

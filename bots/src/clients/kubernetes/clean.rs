@@ -2,13 +2,10 @@
 
 use serde_json::Value;
 
-use crate::clients::secrets::{REMOVED, redact};
+use crate::clients::secrets::{REMOVED, redact, redact_all};
 
 /// The whole object as somebody applied it, a second time.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Fields that hold what programs say or are told: the only places where a secret can stand in clear.
-const FREE_TEXT: [&str; 6] = ["message", "note", "args", "command", "annotations", "value"];
 
 /// An object without managed fields and without secrets.
 pub(super) fn object(mut object: Value) -> Value {
@@ -18,7 +15,8 @@ pub(super) fn object(mut object: Value) -> Value {
             annotations.remove(LAST_APPLIED);
         }
     }
-    walk(&mut object);
+    pairs(&mut object);
+    redact_all(&mut object);
     object
 }
 
@@ -34,44 +32,37 @@ pub(super) fn log(text: &str, bytes_max: u32) -> String {
     redact(whole).into_owned()
 }
 
-fn walk(value: &mut Value) {
+/// Takes out secrets that are told from their neighbour: `{"name": "DB_PASSWORD", "value": …}`, `["--token", …]`.
+fn pairs(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            named_value(fields);
-            for (name, field) in fields.iter_mut() {
-                if FREE_TEXT.contains(&name.as_str()) {
-                    texts(field);
-                } else {
-                    walk(field);
+            let pair = (fields.get("name").and_then(Value::as_str), fields.get("value").and_then(Value::as_str));
+            if let (Some(name), Some(value)) = pair
+                && gives_away(&format!("{name}={value}"))
+            {
+                fields.insert("value".to_owned(), Value::from(REMOVED));
+            }
+            fields.values_mut().for_each(pairs);
+        }
+        Value::Array(items) => {
+            let mut flag: Option<String> = None;
+            for item in items {
+                let next = item.as_str().filter(|text| text.starts_with('-')).map(str::to_owned);
+                let told =
+                    flag.take().zip(item.as_str()).is_some_and(|(flag, text)| gives_away(&format!("{flag} {text}")));
+                if told {
+                    *item = Value::from(REMOVED);
                 }
+                pairs(item);
+                flag = next;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(walk),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-/// A variable of a container: `{"name": "DB_PASSWORD", "value": "…"}`.
-fn named_value(fields: &mut serde_json::Map<String, Value>) {
-    let (Some(Value::String(name)), Some(Value::String(value))) = (fields.get("name"), fields.get("value")) else {
-        return;
-    };
-    if redact(&format!("{name}={value}")).ends_with(REMOVED) {
-        fields.insert("value".to_owned(), Value::from(REMOVED));
-    }
-}
-
-fn texts(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let std::borrow::Cow::Owned(clean) = redact(text) {
-                *text = clean;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(texts),
-        Value::Object(fields) => fields.values_mut().for_each(texts),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn gives_away(text: &str) -> bool {
+    redact(text).ends_with(REMOVED)
 }
 
 #[cfg(test)]
@@ -85,7 +76,7 @@ mod tests {
         let pod = json!({
             "metadata": {"name": "checkout-1", "managedFields": [{}], "annotations": {(LAST_APPLIED): "{}", "note": "x"}},
             "spec": {"containers": [{
-                "name": "app", "args": ["--password=hunter2", "--port=80"],
+                "name": "app", "args": ["--password=hunter2", "--port=80", "--token", "hunter2x"],
                 "env": [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "PORT", "value": "80"},
                     {"name": "DB", "value": "postgres://app:hunter2@db/shop"}],
             }]},
@@ -104,7 +95,9 @@ mod tests {
               {
                 "args": [
                   "--password=[secret removed]",
-                  "--port=80"
+                  "--port=80",
+                  "--token",
+                  "[secret removed]"
                 ],
                 "env": [
                   {

@@ -86,7 +86,8 @@ async fn ask(cluster: &Cluster, wanted: &Wanted) -> Result<Bytes, Trouble> {
     let request = Request::get(&wanted.path).body(Body::empty()).map_err(|error| for_now(error.to_string()))?;
     let answer = client.send(request).await.map_err(|error| {
         cluster.forget();
-        for_now(in_words(&error))
+        let words = in_words(&error);
+        for_now(words.strip_prefix("ServiceError: ").unwrap_or(&words).to_owned())
     })?;
     let (parts, body) = answer.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {

@@ -102,7 +102,8 @@ fn secret<'t>(text: &'t str, found: &Captures<'t>) -> Option<Match<'t>> {
     let quoted = found.name("double").or_else(|| found.name("single"));
     let value = quoted.or_else(|| found.name("bare"))?;
     let (word, called) = (value.as_str(), !found.name("rest")?.as_str().is_empty());
-    if word.is_empty() || called || is_about(name) || is_nothing(word) {
+    let is_folder = name.eq_ignore_ascii_case("pwd") && word.starts_with('/');
+    if word.is_empty() || called || is_about(name) || is_nothing(word) || is_folder {
         return None;
     }
     let flag = name.starts_with('-') && separator.is_empty();

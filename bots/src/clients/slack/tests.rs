@@ -121,6 +121,15 @@ async fn what_may_have_been_posted_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_post_that_is_never_answered_is_in_doubt() {
+    let (mut slack, _stub) = slack(|_| Reply::Hang).await;
+    slack.http = Http::within(Duration::from_millis(100), Veil::default()).unwrap();
+    for channel in ["#payments", "#hooked"] {
+        assert!(matches!(slack.perform(&order(channel)).await, Err(Problem::InDoubt { .. })));
+    }
+}
+
+#[tokio::test]
 async fn what_slack_did_not_hear_is_tried_later() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let slack = Slack::new(&settings(&nobody().await)).unwrap();
