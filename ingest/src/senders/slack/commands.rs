@@ -4,7 +4,7 @@ use bus::data::Data;
 use bus::data::work::Message;
 use bus::delivery::Delivery;
 use bus::kind::Kind;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{Place, instant, person};
 use crate::sender::Draft;
@@ -24,9 +24,12 @@ pub(super) fn read(delivery: &Delivery, fields: &[(String, String)]) -> Draft {
     let place = Place::of(delivery, field("team_id").as_deref());
     let Some(command) = field("command") else {
         let name = if field("ssl_check").is_some() { "ssl_check" } else { "outgoing_webhook" };
-        let told = fields.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+        let others = fields.iter().filter(|(name, _)| !name.starts_with("user_"));
+        let mut told: Map<String, Value> = others.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        // In the shape that JSON bodies have, by which pages know a person and show none.
+        told.insert("user".to_owned(), json!({"id": field("user_id"), "name": field("user_name")}));
         let time = field("timestamp").as_deref().and_then(instant);
-        return place.own(name, field("channel_id"), time, Value::Object(told.collect()));
+        return place.own(name, field("channel_id"), time, Value::Object(told));
     };
     let data = Message {
         channel: field("channel_id"),

@@ -105,6 +105,27 @@ fn a_command_is_invoked() {
 }
 
 #[test]
+fn an_older_outgoing_webhook_stays_slacks_own_with_its_person_in_the_usual_shape() {
+    insta::assert_snapshot!(show("message_info-zulip"), @r#"
+    com.slack.outgoing_webhook C3W8CTZFZ at 2017-02-01T11:07:43.000010Z
+    source https://app.slack.com/client/T3W8CTX0F, key https://app.slack.com/client/T3W8CTX0F
+    {
+      "channel_id": "C3W8CTZFZ",
+      "channel_name": "general",
+      "service_id": "133126759712",
+      "team_domain": "gsoc2017",
+      "team_id": "T3W8CTX0F",
+      "text": "test",
+      "timestamp": "1485947263.000010",
+      "user": {
+        "id": "U3W8CTX2T",
+        "name": "slack_user"
+      }
+    }
+    "#);
+}
+
+#[test]
 fn what_is_edited_or_submitted_stays_slacks_own_without_what_lets_one_act() {
     insta::assert_snapshot!(show("event_callback-message_changed-ours"), @r#"
     com.slack.message.message_changed C0PAYMENTS at 2026-01-05T10:31:00.000300Z
