@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+mod bots;
 mod ingest_load;
 mod pages;
 mod replay;
@@ -28,8 +29,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let all: BTreeMap<&str, fn(&tokio::runtime::Runtime) -> Figures> =
-        BTreeMap::from([("ingest", ingest_load::run as _), ("pages", pages::run as _), ("replay", replay::run as _)]);
+    let all: BTreeMap<&str, fn(&tokio::runtime::Runtime) -> Figures> = BTreeMap::from([
+        ("bots", bots::run as _),
+        ("ingest", ingest_load::run as _),
+        ("pages", pages::run as _),
+        ("replay", replay::run as _),
+    ]);
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             for (what, figure) in measure(&runtime) {
