@@ -26,6 +26,7 @@ mod changes;
 mod collect;
 mod deployed;
 mod detail;
+mod facts;
 mod hourly;
 mod incident;
 mod json;

@@ -25,6 +25,15 @@ pub(super) struct Told<T> {
     pub(super) data: T,
 }
 
+/// Pods that were killed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Killed {
+    /// Each by its last kill, newest first.
+    pub(super) pods: Vec<Told<Pod>>,
+    /// There are no more.
+    pub(super) are_all: bool,
+}
+
 /// Deployments of a service, newest first.
 pub(super) fn deployments(
     service: &str,
@@ -78,13 +87,15 @@ pub(super) fn kills_on(
     (cluster, node): (&str, &str),
     window: [DateTime<Utc>; 2],
     lookups: &Lookups<'_>,
-) -> Result<Vec<Told<Pod>>, Unavailable> {
+) -> Result<Killed, Unavailable> {
     let query = types(&["pod.killed", "pod.evicted"]).and(term(Condition::Text(node.to_owned())));
     let found: Vec<Told<Pod>> = read(lookups.events(query.to_string(), window, KILLS_MAX)?)?;
+    let are_all = found.len() < KILLS_MAX;
     let there = |pod: &Pod| pod.node.as_deref() == Some(node) && pod.cluster.as_deref().unwrap_or_default() == cluster;
     let mut pods = BTreeSet::new();
     let is_first = |pod: &Pod, pods: &mut BTreeSet<_>| pods.insert(pod.uid.clone().unwrap_or_else(|| pod.id.clone()));
-    Ok(found.into_iter().filter(|told| there(&told.data) && is_first(&told.data, &mut pods)).collect())
+    let pods = found.into_iter().filter(|told| there(&told.data) && is_first(&told.data, &mut pods)).collect();
+    Ok(Killed { pods, are_all })
 }
 
 /// From so long before to so long after, both included.

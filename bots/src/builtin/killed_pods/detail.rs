@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::facts::{replicas, troubles};
 use super::json::{entry, items, number, text, time};
-use super::report::{Report, replicas};
+use super::report::Report;
 use super::words::{count, moment, span};
 use crate::message::{Block, Field, Message, Span};
 
@@ -212,7 +213,7 @@ fn node(node: &Value) -> String {
     let kubelet = text(node, "/status/nodeInfo/kubeletVersion").map(|version| format!("kubelet {version}"));
     let memory = text(node, "/status/allocatable/memory").map(|memory| format!("{memory} memory for pods"));
     let machine = label("node.kubernetes.io/instance-type").map(str::to_owned);
-    let troubles: Vec<String> = super::report::troubles(node).collect();
+    let troubles: Vec<String> = troubles(node).collect();
     let troubles = (!troubles.is_empty()).then(|| troubles.join(", "));
     let name = text(node, "/metadata/name").map(str::to_owned);
     [name, machine, kubelet, memory, troubles].into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -17,6 +17,10 @@ use crate::message::{Block, Message, Span};
 const INCIDENTS_MAX: usize = 6;
 /// Runs that are remembered, so that none is counted twice: a run is told of as killed, then as crash-looping.
 const RUNS_MAX: usize = 20;
+/// A file as text: the runtime keeps values of at most 64 KiB.
+const FILE_BYTES_MAX: usize = 60 << 10;
+/// The runtime keeps keys of at most 512 bytes; names of clusters are shorter than this together.
+const KEY_BYTES_MAX: usize = 480;
 /// Pods of an incident that are told apart.
 const PODS_MAX: usize = 50;
 
@@ -124,8 +128,30 @@ impl CaseFile {
 
     /// Keeps it; forgets it if nothing is left in it.
     pub(super) fn save(&self) -> Action {
-        let text = if self.incidents.is_empty() { None } else { serde_json::to_string(self).ok() };
+        let mut kept = self.clone();
+        let mut text = kept.text();
+        while text.as_ref().is_some_and(|text| text.len() > FILE_BYTES_MAX) && kept.lighten() {
+            text = kept.text();
+        }
         Action::SaveState { key: self.key.clone(), value: text }
+    }
+
+    fn text(&self) -> Option<String> {
+        if self.incidents.is_empty() { None } else { serde_json::to_string(self).ok() }
+    }
+
+    /// Leaves out what is missed least: a log of an old incident, and then the whole of it.
+    fn lighten(&mut self) -> bool {
+        let is_log = |block: &Block| matches!(block, Block::Code(_));
+        let heavy = |incident: &&mut Incident| incident.detail.is_some() || incident.below.iter().any(is_log);
+        if let Some(incident) = self.incidents.iter_mut().find(heavy) {
+            incident.detail = None;
+            incident.below.retain(|block| !is_log(block));
+            return true;
+        }
+        let several = self.incidents.len() > 1;
+        self.incidents.drain(..usize::from(several));
+        several
     }
 
     /// The open incident that this kill is one more of, where the pod alone tells so.
@@ -182,7 +208,9 @@ impl CaseFile {
 
 /// Under which key the incidents of a container are kept.
 pub(super) fn key(cluster: &str, namespace: &str, workload: &str, container: &str) -> String {
-    format!("workload/{cluster}/{namespace}/{workload}/{container}")
+    let mut key = format!("workload/{cluster}/{namespace}/{workload}/{container}");
+    key.truncate(key.floor_char_boundary(KEY_BYTES_MAX));
+    key
 }
 
 impl Incident {

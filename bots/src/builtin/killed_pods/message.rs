@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::cause::Cause;
+use super::facts::{NOW, REPLICAS, RESTARTS, now};
 use super::incident::{CaseFile, Incident, Stage};
-use super::report::{NOW, REPLICAS, RESTARTS, now};
 use super::subject::Subject;
 use super::words::{count, moment, moment_after, span};
 use crate::action::Action;

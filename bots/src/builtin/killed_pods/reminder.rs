@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::cause::Cause;
 use super::collect::verdict_of_pod;
+use super::facts::replicas;
 use super::incident::{CaseFile, Stage};
 use super::json::{items, number, text};
 use super::message::post;
-use super::report::replicas;
 use super::storm;
 use super::subject::Subject;
 use super::words::span;
@@ -25,6 +25,9 @@ const STORM: &str = "storm";
 const QUIET_MINUTES: u32 = 10;
 /// So long an incident is remembered after it is over, so that it is known when it comes back.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The longer an incident lasts, the more rarely it is looked at, but at least so often: the runtime reminds of one
+/// event a thousand times.
+const WATCHED_EVERY_MAX: TimeDelta = TimeDelta::hours(6);
 /// An incident that is quiet for so long without ever being ready is not looked after any more.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(7);
 
@@ -108,14 +111,16 @@ pub(super) fn watch(number: u64, subject: &Subject, lookups: &Lookups<'_>) -> De
         return Decision::nothing("the incident is over");
     };
     let (needed, quiet) = (quiet_needed(lookups), incident.quiet(now));
+    let patience = ((now - incident.first) / 10).min(WATCHED_EVERY_MAX);
     if quiet < needed {
-        let again = Note::Watch(number).after((needed - quiet).to_std().unwrap_or_default());
+        let again = Note::Watch(number).after(patience.max(needed - quiet).to_std().unwrap_or_default());
         return Decision::act(vec![again], format!("the last kill was {} ago", span(quiet)));
     }
     let because = match readiness(subject, lookups) {
         Ok(because) => because,
         Err(not_ready) if quiet < GIVEN_UP_AFTER => {
-            return Decision::act(vec![Note::Watch(number).after(watch_after(lookups))], not_ready);
+            let again = Note::Watch(number).after(patience.max(needed).to_std().unwrap_or_default());
+            return Decision::act(vec![again], not_ready);
         }
         Err(not_ready) => format!("nothing happened for {}, {not_ready}", span(quiet)),
     };

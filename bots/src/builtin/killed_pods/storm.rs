@@ -37,8 +37,10 @@ const OWNERS_ANY_MIN: usize = 5;
 /// So long a kill waits before it is told, if the node may be to blame: a kubelet that makes room takes the next pod
 /// about every second, and a message that was posted cannot be taken back.
 pub(super) const SETTLE: Duration = Duration::from_secs(4);
-/// How often the message is brought up to date while pods still die.
-const REFRESH: Duration = Duration::from_secs(30);
+/// How often the message is brought up to date at first; the older the trouble, the more rarely.
+const REFRESH_MIN: TimeDelta = TimeDelta::seconds(30);
+/// And at the most rarely: the runtime reminds of one event a thousand times, which is more than a day of these.
+const REFRESH_MAX: TimeDelta = TimeDelta::minutes(5);
 /// Messages of owners that are turned into one line at a time: those that were posted before it was clear.
 const TURNED_MAX: usize = 6;
 /// A node that stays in trouble for longer is not waited for any more.
@@ -100,7 +102,7 @@ pub(super) fn company(subject: &Subject, lookups: &Lookups<'_>) -> Company {
     let Some(node) = subject.node.as_deref() else { return Company::default() };
     let window = around(subject.at, NEIGHBOURS_WITHIN, NEIGHBOURS_WITHIN);
     let kills = match kills_on((&subject.cluster, node), window, lookups) {
-        Ok(kills) => kills,
+        Ok(killed) => killed.pods,
         Err(unavailable) => {
             let gap = Some(format!("other kills on {node}: {unavailable}"));
             return Company { owners: 1, owners_alike: 1, gap, ..Company::default() };
@@ -125,7 +127,7 @@ pub(super) fn company(subject: &Subject, lookups: &Lookups<'_>) -> Company {
 pub(super) fn absorbing(subject: &Subject, lookups: &Lookups<'_>) -> Option<String> {
     let node = subject.node.as_deref().filter(|_| !subject.cannot_start)?;
     let storm = Storm::of(&subject.cluster, node, lookups)?;
-    let within = storm.first - WINDOW..=storm.last + WINDOW;
+    let within = storm.first - WINDOW..=storm.last + WINDOW + storm.refresh_after();
     within.contains(&subject.at).then(|| format!("it is part of the incident of node {node}"))
 }
 
@@ -167,7 +169,8 @@ pub(super) fn refresh(subject: &Subject, lookups: &Lookups<'_>) -> (Vec<Action>,
     };
     let now = lookups.now();
     let kills = kills_on((&subject.cluster, node), [storm.first - WINDOW, now.max(storm.last) + WINDOW], lookups);
-    let kills = kills.unwrap_or_default();
+    let killed = kills.unwrap_or_default();
+    let kills = &killed.pods;
     storm.first = kills.iter().map(|told| told.at).min().unwrap_or(storm.first).min(storm.first);
     storm.last = kills.iter().map(|told| told.at).max().unwrap_or(storm.last).max(storm.last);
     let quiet = now - storm.last;
@@ -175,8 +178,8 @@ pub(super) fn refresh(subject: &Subject, lookups: &Lookups<'_>) -> (Vec<Action>,
     let mut actions = Vec::new();
     let silent = storm.snoozed.as_ref().is_some_and(|snoozed| snoozed.at > now);
     if is_over || (storm.told != Some(kills.len()) && !silent) {
-        actions.push(told::post(&storm, (&subject.cluster, node), &kills, is_over, lookups));
-        actions.extend(turn(&storm, (&subject.cluster, node), &kills, lookups));
+        actions.push(told::post(&storm, (&subject.cluster, node), &killed, is_over, lookups));
+        actions.extend(turn(&storm, (&subject.cluster, node), kills, lookups));
         storm.told = Some(kills.len());
     }
     if is_over {
@@ -184,7 +187,7 @@ pub(super) fn refresh(subject: &Subject, lookups: &Lookups<'_>) -> (Vec<Action>,
         return (actions, format!("node {node} is quiet"));
     }
     actions.push(storm.save(&subject.cluster, node));
-    actions.push(Note::Storm.after(REFRESH));
+    actions.push(Note::Storm.after(storm.refresh_after().to_std().unwrap_or(SETTLE)));
     (actions, format!("{} kills on node {node}", kills.len()))
 }
 
@@ -268,6 +271,11 @@ impl Storm {
     /// The trouble of a node, if it is in trouble.
     pub(super) fn of(cluster: &str, node: &str, lookups: &Lookups<'_>) -> Option<Self> {
         serde_json::from_str(&lookups.state(state_key(cluster, node))?).ok()
+    }
+
+    /// How long until it is counted again.
+    fn refresh_after(&self) -> TimeDelta {
+        ((self.last - self.first) / 20).clamp(REFRESH_MIN, REFRESH_MAX)
     }
 
     fn save(&self, cluster: &str, node: &str) -> Action {

@@ -4,11 +4,11 @@ use bus::data::runtime::Pod;
 use bus::kind::Kind;
 use serde_json::Value;
 
-use super::super::bus_events::{KILLS_MAX, Told};
+use super::super::bus_events::{Killed, Told};
+use super::super::facts::troubles;
 use super::super::json::text;
 use super::super::message::{ACKNOWLEDGE, SNOOZE, open};
 use super::super::ownership::platform;
-use super::super::report::troubles;
 use super::super::words::{count, moment, moment_after};
 use super::{Storm, by_owner, state_key};
 use crate::action::Action;
@@ -22,13 +22,14 @@ const WORKLOADS_MAX: usize = 10;
 pub(super) fn post(
     storm: &Storm,
     (cluster, node): (&str, &str),
-    kills: &[Told<Pod>],
+    killed: &Killed,
     is_over: bool,
     lookups: &Lookups<'_>,
 ) -> Action {
     let group = format!("{}@{}", state_key(cluster, node), storm.first.timestamp());
+    let kills = killed.pods.as_slice();
     let owners = by_owner(kills);
-    let more = if kills.len() >= KILLS_MAX { " or more" } else { "" };
+    let more = if killed.are_all { "" } else { " or more" };
     let evicted = kills.iter().all(|told| told.kind == Kind::PodEvicted);
     let verb = if evicted { "evicted" } else { "killed" };
     let what = format!("{}{more} of {}", count(kills.len(), "pod"), count(owners.len(), "workload"));

@@ -263,6 +263,33 @@ fn a_kill_of_which_only_the_event_is_known_is_told() {
 }
 
 #[test]
+fn what_is_remembered_of_a_workload_has_a_limit() {
+    let mut kill = Kill::read("oom");
+    let mut stage = Stage::new(&kill);
+    let line = format!("{} error \"\\\"\n", "x".repeat(230));
+    stage.scene.answers.logs.insert("app".to_owned(), line.repeat(100));
+    for build in 0..12 {
+        kill.pod["status"]["containerStatuses"][0]["imageID"] = json!(format!("app@sha256:{build:012}"));
+        stage.kill(&kill.again(build + 1, minutes(i64::from(build) * 5)));
+        let kept = &stage.scene.answers.state["workload/eu-1/payments/Deployment/checkout/app"];
+        assert!(kept.len() < 64 << 10, "{} bytes", kept.len());
+    }
+}
+
+#[test]
+fn a_failure_without_end_asks_for_few_reminders() {
+    let kill = Kill::read("oom");
+    let mut stage = Stage::new(&kill);
+    stage.kill(&kill);
+    for run in 1..=600 {
+        stage.kill(&kill.again(run, minutes(i64::from(run) * 7)));
+        stage.pass(minutes(6));
+    }
+    assert!(stage.rounds_max < 100, "{} reminders in three days", stage.rounds_max);
+    assert!(stage.only().message.summary.contains("601 kills"), "{}", stage.only().message.summary);
+}
+
+#[test]
 fn texts_of_payloads_are_only_ever_text() {
     let mut kill = Kill::read("oom");
     kill.told["service"] = json!("<!channel> `*_~");

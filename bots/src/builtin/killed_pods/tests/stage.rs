@@ -121,6 +121,8 @@ pub(super) struct Stage {
     pub(super) millis_per_call: u32,
     /// The last decision, in words.
     pub(super) because: String,
+    /// How often the bot was reminded of one event at most.
+    pub(super) rounds_max: u32,
     reminders: Vec<(DateTime<Utc>, Recorded, Value, Reminder)>,
     told: i64,
 }
@@ -145,6 +147,7 @@ impl Stage {
             asked: Vec::new(),
             millis_per_call: 20,
             because: String::new(),
+            rounds_max: 0,
             reminders: Vec::new(),
             told: 0,
         }
@@ -221,6 +224,7 @@ impl Stage {
 
     fn run(&mut self, event: &Recorded, delivery: &Value, reminder: Option<Reminder>) {
         self.scene.delivery = Some(delivery.clone());
+        self.rounds_max = self.rounds_max.max(reminder.as_ref().map_or(0, |reminder| reminder.round));
         let round = reminder.as_ref().map_or(0, |reminder| reminder.round);
         let (scene, forbidden, millis_per_call) = (&self.scene, self.forbidden.as_slice(), self.millis_per_call);
         let world = Counted { scene, forbidden, millis_per_call, asked: RefCell::default() };

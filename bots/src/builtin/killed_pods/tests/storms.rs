@@ -137,6 +137,43 @@ fn what_was_told_before_it_was_clear_becomes_a_line_that_leads_to_the_node() {
 }
 
 #[test]
+fn a_failure_that_goes_on_after_its_node_is_well_again_is_told_by_itself() {
+    let kill = Kill::read("oom");
+    let mut stage = Stage::new(&kill);
+    for pod in 0..6 {
+        stage.kill(&other(&kill, pod, pod, millis(i64::try_from(pod).unwrap() * 3000)));
+        stage.pass(TimeDelta::seconds(1));
+    }
+    stage.pass(TimeDelta::minutes(5));
+    let text = |stage: &Stage| {
+        let first = stage.chat.iter().find(|(group, _)| group.contains("shop-0/")).unwrap();
+        first.1.message.to_text()
+    };
+    assert!(text(&stage).contains("part of the incident of node"));
+    let mut again = other(&kill, 0, 0, TimeDelta::minutes(8));
+    again.told["id"] = json!("eu-1/uid-0/app/containerd://next");
+    again.pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["containerID"] = json!("containerd://next");
+    stage.kill(&again);
+    assert!(text(&stage).contains(": 2 kills, last 03:10 UTC."), "{}", text(&stage));
+}
+
+#[test]
+fn a_node_in_trouble_for_long_is_counted_ever_more_rarely() {
+    let kill = Kill::read("eviction");
+    let mut stage = Stage::new(&kill);
+    for pod in 0..240 {
+        stage.kill(&other(&kill, pod, pod % 9, TimeDelta::seconds(i64::try_from(pod).unwrap() * 15)));
+        stage.pass(millis(10));
+    }
+    stage.pass(TimeDelta::minutes(30));
+    let posted = stage.chat.values().find(|posted| posted.message.summary.contains("Node ")).unwrap();
+    let summary = &posted.message.summary;
+    assert!(summary.starts_with("✅ Node eu-1-pool-a-4kx2: 240 pods of 9 workloads"), "{summary}");
+    assert_eq!(stage.chat.len(), 3, "the first was alone for too long, and leads to the node's");
+    assert!(posted.versions < 60, "{} versions in an hour", posted.versions);
+}
+
+#[test]
 fn a_node_can_be_taken_on() {
     let kill = Kill::read("eviction");
     let mut stage = Stage::new(&kill);
