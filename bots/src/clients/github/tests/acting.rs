@@ -1,3 +1,5 @@
+//! Actions on GitHub: done once, read back, refused in words.
+
 use super::*;
 
 /// Answers reads as if there were nothing, and writes with this.

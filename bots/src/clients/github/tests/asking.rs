@@ -1,3 +1,5 @@
+//! Questions about repositories: what is told, and why there is no answer.
+
 use super::*;
 use crate::lookups::ChangeNow;
 
