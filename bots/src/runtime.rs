@@ -179,9 +179,9 @@ impl Bots {
     /// If the store or the streams cannot be used any more, or if it runs already.
     pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<(), BotError> {
         let core = &self.core;
-        if core.running.swap(true, Ordering::AcqRel) {
+        let Some(turn) = Turn::take(&core.running) else {
             return Err(BotError::Setup("it runs already".to_owned()));
-        }
+        };
         let mut tasks: JoinSet<Result<(), BotError>> = JoinSet::new();
         for entry in &core.entries {
             let reader = Reader::new(Arc::clone(core), Arc::clone(entry));
@@ -196,7 +196,7 @@ impl Bots {
                 tasks.shutdown().await;
             }
         }
-        core.running.store(false, Ordering::Release);
+        drop(turn);
         outcome
     }
 
@@ -334,6 +334,21 @@ impl Bots {
     /// If the store cannot be read.
     pub async fn wait_until_idle(&self, upto: EventOffset) -> Result<(), BotError> {
         control::wait_until_idle(&self.core, upto).await
+    }
+}
+
+/// Held while the runtime runs, so that it runs once.
+struct Turn<'a>(&'a AtomicBool);
+
+impl<'a> Turn<'a> {
+    fn take(running: &'a AtomicBool) -> Option<Self> {
+        (!running.swap(true, Ordering::AcqRel)).then_some(Self(running))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -129,3 +129,38 @@ impl State {
         self.not_before = self.not_before.max(at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(destination: &str) -> Lane {
+        Lane { client: "chat".to_owned(), destination: destination.to_owned() }
+    }
+
+    #[test]
+    fn a_pace_holds_back_the_destination_that_was_called_and_no_other() {
+        let lanes = Lanes::default();
+        lanes.called(&lane("#a"), 60_000);
+        assert!(lanes.pace_left(&lane("#a")).is_some_and(|left| left > Duration::from_secs(50)));
+        assert_eq!(lanes.pace_left(&lane("#b")), None);
+        lanes.called(&lane("#b"), 0);
+        assert_eq!(lanes.pace_left(&lane("#b")), None);
+    }
+
+    #[test]
+    fn an_answer_closes_the_circuit_again() {
+        let (lanes, now) = (Lanes::default(), DateTime::UNIX_EPOCH);
+        for _ in 1..FAILURES_MAX {
+            lanes.failed(&lane("#a"), now);
+        }
+        assert_eq!(lanes.not_before(&lane("#a")), None);
+        lanes.answered(&lane("#a"));
+        for _ in 1..FAILURES_MAX {
+            lanes.failed(&lane("#a"), now);
+        }
+        assert_eq!(lanes.not_before(&lane("#a")), None);
+        lanes.failed(&lane("#a"), now);
+        assert!(lanes.not_before(&lane("#a")) > Some(now));
+    }
+}

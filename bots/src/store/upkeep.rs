@@ -46,6 +46,11 @@ impl Store {
 
     /// Forgets what is beyond the limits.
     pub(crate) async fn prune(&self, bot: &str) -> Result<(), BotError> {
-        self.engine.prune(bot).await
+        self.keep_runs(bot, RUNS_KEPT).await
+    }
+
+    /// As [`Store::prune`], with so many finished runs kept.
+    pub(crate) async fn keep_runs(&self, bot: &str, kept: i64) -> Result<(), BotError> {
+        self.engine.prune(bot, kept).await
     }
 }

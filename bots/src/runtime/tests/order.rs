@@ -97,6 +97,35 @@ async fn what_a_bot_rejects_is_a_dead_letter_at_once() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn old_runs_are_forgotten_but_not_what_is_still_to_be_done() {
+    let chat = Chat::new(|order, _| match text_of(&order.action).as_str() {
+        "refused" => Err(Problem::Never { reason: "no".to_owned() }),
+        _ => Ok(receipt(order)),
+    });
+    let here = Installation::new(chat).await;
+    let running = here.start(&[moody().0]).await;
+    for subject in ["bad", "waits", "refused"] {
+        here.put(if subject == "refused" { "#b" } else { "#a" }, subject).await;
+    }
+    for n in 0..5 {
+        here.put("#b", &n.to_string()).await;
+    }
+    running.until("all runs", |runs| runs.len() == 8).await;
+    here.chat.called(6).await;
+    running.until("all told", |runs| !action_statuses(runs).contains(&ActionStatus::Attempting)).await;
+    let mut steps = running.bots.core.steps.subscribe();
+    while running.bots.core.store.unannounced().await.unwrap() > 0 {
+        steps.changed().await.unwrap();
+    }
+    running.bots.core.store.keep_runs("fake", 4).await.unwrap();
+    let kept = ["bad: retrying", "waits: waiting", "refused: done", "1: done", "2: done", "3: done", "4: done"];
+    assert_eq!(statuses(&running.runs().await), kept);
+    running.bots.core.store.keep_runs("fake", 1).await.unwrap();
+    assert_eq!(statuses(&running.runs().await), ["bad: retrying", "waits: waiting", "4: done"]);
+    running.stop().await;
+}
+
 /// Whatever fails how often, each key's events are handled to the end in the order of the log.
 async fn check_order(failures: Vec<(u8, u8)>) {
     let plan: Vec<u8> = failures.iter().map(|(_, fails)| *fails).collect();

@@ -16,8 +16,12 @@ impl Sqlite {
         let mut transaction = self.begin().await?;
         let mut committed = Committed::default();
         save_standing(&mut transaction, &batch).await?;
-        for outcome in &batch.outcomes {
-            save_outcome(&mut transaction, &batch, outcome, &mut committed).await?;
+        // Most runs lead to nothing: those are written together. Order is kept: runs of a key wait by their numbers.
+        for outcomes in batch.outcomes.chunk_by(|one, next| is_plain(one) && is_plain(next)) {
+            match outcomes {
+                [outcome] => save_outcome(&mut transaction, &batch, outcome, &mut committed).await?,
+                plain => insert_plain(&mut transaction, &batch, plain).await?,
+            }
         }
         // Only now: a run of the same batch may have got in line behind one that ended in it.
         for key in ended_keys(&batch.outcomes) {
@@ -60,6 +64,49 @@ async fn save_standing(connection: &mut SqliteConnection, batch: &Batch) -> Resu
     Ok(())
 }
 
+/// Whether nothing but a new run is to be written.
+fn is_plain(outcome: &Outcome) -> bool {
+    let Outcome { run, asked, state, actions, reminder } = outcome;
+    run.id.is_none() && asked.is_empty() && state.is_empty() && actions.is_empty() && reminder.is_none()
+}
+
+async fn insert_plain(connection: &mut SqliteConnection, batch: &Batch, plain: &[Outcome]) -> Result<(), BotError> {
+    let row = |Outcome { run, .. }: &Outcome| {
+        Ok(serde_json::json!([
+            run.event.to_string().replace('-', ""),
+            run.event_offset,
+            run.round,
+            run.key,
+            run.kind,
+            run.subject,
+            run.status.name(),
+            run.because,
+            run.tries,
+            json("the attempts of a run", &run.attempts)?,
+            run.began_at.map(micros),
+            run.millis,
+            run.due_at.map(micros),
+        ]))
+    };
+    let rows = plain.iter().map(row).collect::<Result<Vec<_>, BotError>>()?;
+    sqlx::query(
+        "insert into runs (bot, version, mode, recorded_at, by_hand, event, event_offset, round, order_key, kind,
+             subject, status, because, tries, attempts, began_at, millis, due_at)
+         select ?1, ?2, ?3, ?4, 0, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+             value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
+         from json_each(?5) where true order by key
+         on conflict (event, bot, round) do nothing",
+    )
+    .bind(batch.bot)
+    .bind(batch.version)
+    .bind(batch.mode.name())
+    .bind(micros(batch.now))
+    .bind(json("runs", &rows)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 async fn save_outcome(
     connection: &mut SqliteConnection,
     batch: &Batch,
@@ -69,7 +116,11 @@ async fn save_outcome(
     let run = &outcome.run;
     let id = match run.id {
         Some(id) => update_run(connection, batch, id, run).await?,
-        None => insert_run(connection, batch, run).await?,
+        None => match insert_run(connection, batch, run).await? {
+            Some(id) => id,
+            // Handed in twice: what was decided the first time stands.
+            None => return Ok(()),
+        },
     };
     if !outcome.asked.is_empty() {
         sqlx::query(
@@ -95,11 +146,13 @@ async fn save_outcome(
     Ok(())
 }
 
-async fn insert_run(connection: &mut SqliteConnection, batch: &Batch, run: &Run) -> Result<RunId, BotError> {
-    let id = sqlx::query_scalar(
+/// None if there is one of that event and round already.
+async fn insert_run(connection: &mut SqliteConnection, batch: &Batch, run: &Run) -> Result<Option<RunId>, BotError> {
+    let id: Option<i64> = sqlx::query_scalar(
         "insert into runs (bot, version, mode, event, event_offset, round, order_key, kind, subject, status, because,
              tries, by_hand, attempts, note, recorded_at, began_at, millis, due_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) returning id",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+         on conflict (event, bot, round) do nothing returning id",
     )
     .bind(batch.bot)
     .bind(batch.version)
@@ -120,9 +173,9 @@ async fn insert_run(connection: &mut SqliteConnection, batch: &Batch, run: &Run)
     .bind(run.began_at.map(micros))
     .bind(run.millis)
     .bind(run.due_at.map(micros))
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(RunId(id))
+    Ok(id.map(RunId))
 }
 
 async fn update_run(connection: &mut SqliteConnection, batch: &Batch, id: RunId, run: &Run) -> Result<RunId, BotError> {

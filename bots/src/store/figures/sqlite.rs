@@ -11,7 +11,8 @@ use super::{Figures, Original, Which};
 use crate::clients::Receipt;
 use crate::error::BotError;
 use crate::runtime::record::{
-    ActionRecord, ActionStatus, ActionSummary, AskedRecord, DeadLetter, Outcomes, RunId, RunRecord, RunSummary, Toil,
+    ActionRecord, ActionStatus, ActionSummary, AskedRecord, Attempt, DeadLetter, Outcomes, RunId, RunRecord,
+    RunSummary, Toil,
 };
 use crate::store::sqlite::Sqlite;
 use crate::store::{Reading, hours_since, json};
@@ -79,6 +80,7 @@ struct DeadRow {
     because: String,
     tries: i64,
     at: i64,
+    attempts: String,
     name: Option<String>,
     destination: Option<String>,
 }
@@ -227,11 +229,11 @@ impl Sqlite {
             "with of_bots as (select name from bots where ?1 is null or name = ?1)
              select * from (
                  select r.id as run, r.bot, r.event, r.kind, r.subject, r.because, r.tries,
-                     coalesce(r.began_at, r.recorded_at) as at, null as name, null as destination
+                     r.recorded_at as at, r.attempts, null as name, null as destination
                  from of_bots b join runs r indexed by runs_dead on r.bot = b.name and r.status = 'dead'
                  union all
                  select r.id, r.bot, r.event, r.kind, r.subject, coalesce(a.reason, ''), a.tries,
-                     a.recorded_at, a.name, a.destination
+                     a.recorded_at, a.attempts, a.name, a.destination
                  from of_bots b join actions a indexed by actions_failed on a.bot = b.name and a.status = 'failed'
                      join runs r on r.id = a.run)
              order by run desc limit ?2",
@@ -350,6 +352,8 @@ fn in_a_line(record: &ActionRecord) -> ActionSummary {
 fn dead_letter(row: DeadRow) -> Result<DeadLetter, BotError> {
     let reading = Reading::of("runs", &row.run);
     let event: EventId = reading.event(row.event)?;
+    let attempts: Vec<Attempt> = reading.json("attempts", &row.attempts)?;
+    let recorded_at = reading.time("recorded_at", row.at)?;
     let action = row.name.map(|name| ActionSummary {
         name,
         destination: row.destination,
@@ -366,6 +370,6 @@ fn dead_letter(row: DeadRow) -> Result<DeadLetter, BotError> {
         action,
         reason: row.because,
         tries: reading.number("tries", row.tries)?,
-        at: reading.time("at", row.at)?,
+        at: attempts.last().map_or(recorded_at, |attempt| attempt.at),
     })
 }

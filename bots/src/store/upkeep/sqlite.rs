@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::{MESSAGES_MAX, RUNS_KEPT, STATE_KEYS_MAX};
+use super::{MESSAGES_MAX, STATE_KEYS_MAX};
 use crate::action::Action;
 use crate::error::BotError;
 use crate::runtime::record::RunId;
@@ -66,7 +66,7 @@ impl Sqlite {
         Ok(runs + actions)
     }
 
-    pub(super) async fn prune(&self, bot: &str) -> Result<(), BotError> {
+    pub(super) async fn prune(&self, bot: &str, runs_kept: i64) -> Result<(), BotError> {
         let mut transaction = self.begin().await?;
         let runs: Vec<i64> = sqlx::query_scalar(
             "delete from runs where bot = ?1
@@ -81,7 +81,7 @@ impl Sqlite {
              returning id",
         )
         .bind(bot)
-        .bind(RUNS_KEPT)
+        .bind(runs_kept)
         .fetch_all(&mut *transaction)
         .await?;
         let runs = json("numbers of runs", &runs)?;
