@@ -1,3 +1,5 @@
+//! The client of GitHub against a stand-in on this machine.
+
 use std::time::Duration;
 
 use bus::ids::EventId;

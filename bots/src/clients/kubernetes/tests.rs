@@ -1,3 +1,5 @@
+//! The client of clusters against a stand-in on this machine.
+
 use serde_json::{Value, from_value, json};
 
 use super::*;

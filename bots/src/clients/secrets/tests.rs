@@ -1,3 +1,5 @@
+//! What is a secret, what only speaks of one, and that no surroundings hide one.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The client of Slack against a stand-in on this machine: every outcome of a post, an update and a search.
+
 use std::time::Duration;
 
 use bus::ids::EventId;

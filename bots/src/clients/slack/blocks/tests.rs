@@ -1,3 +1,5 @@
+//! Block Kit against the limits that Slack documents, and against texts that look like markup.
+
 use proptest::prelude::*;
 
 use super::*;
