@@ -39,6 +39,7 @@ pub(super) fn changes(subject: &Subject, whose: &Ownership, collected: &Collecte
     let mut changes = Changes::default();
     changes.deployed = last_deployment(subject, whose, collected, lookups, &mut changes.gaps);
     let deployed = changes.deployed.clone();
+    let unknown = !changes.gaps.is_empty();
     let since = deployed.as_ref().map_or(subject.at, |deployed| deployed.at) - KILLED_BEFORE_WITHIN;
     match kills_of(subject, [since, subject.at + TimeDelta::milliseconds(1)], lookups) {
         Ok(kills) => changes.kills = Some(kills.iter().map(|told| told.at).collect()),
@@ -47,9 +48,12 @@ pub(super) fn changes(subject: &Subject, whose: &Ownership, collected: &Collecte
     match &deployed {
         None => {
             let (service, within) = (&whose.service, span(DEPLOYED_WITHIN));
-            changes
-                .items
-                .push(vec![Span::plain(format!("No deployment of {service} is known in the {within} before."))]);
+            let text = if unknown {
+                format!("Whether {service} was deployed before is not known.")
+            } else {
+                format!("No deployment of {service} is known in the {within} before.")
+            };
+            changes.items.push(vec![Span::plain(text)]);
         }
         Some(deployed) => {
             changes.items.push(deployed.sentence(subject.at));

@@ -106,8 +106,10 @@ pub(super) fn verdict_of_pod(subject: &Subject) -> Verdict {
 pub(super) fn for_verdict(subject: &Subject, lookups: &Lookups<'_>) -> Collected {
     let mut ask = Ask { subject, lookups, gaps: Vec::new() };
     let log = ask.log();
-    let about_pod = format!("involvedObject.uid={}", subject.uid);
-    let pod_events = ask.events("events of the pod", &subject.namespace, &about_pod);
+    // By name, because the kubelet knows a static pod by another uid than the API server.
+    let about_pod = format!("involvedObject.kind=Pod,involvedObject.name={}", subject.pod);
+    let mut pod_events = ask.events("events of the pod", &subject.namespace, &about_pod);
+    pod_events.retain(|event| is_about(event, subject));
     let owner = ask.owner_of(&subject.object);
     let deployment = owner.as_ref().and_then(|owner| ask.owner_of(owner));
     let node = subject.node.as_deref().and_then(|node| ask.object("the node", ("v1", "nodes"), None, node).ok()?);
@@ -155,6 +157,13 @@ pub(super) fn for_report(subject: &Subject, lookups: &Lookups<'_>, collected: &m
 /// The log of the run that died, once more: for a kill that repeats.
 pub(super) fn log_only(subject: &Subject, lookups: &Lookups<'_>) -> Log {
     Ask { subject, lookups, gaps: Vec::new() }.log()
+}
+
+/// Whether an event is about this pod, and not about an earlier one of its name.
+fn is_about(event: &Value, subject: &Subject) -> bool {
+    let uid = ["/involvedObject/uid", "/regarding/uid"].into_iter().find_map(|place| text(event, place));
+    let of_file = entry(&subject.object, "/metadata/annotations", "kubernetes.io/config.hash");
+    uid.is_none_or(|uid| uid == subject.uid || Some(uid) == of_file)
 }
 
 /// Whether the label selector of an object selects a pod. Selectors by expressions are not read.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::cause::Cause;
 use super::json::{items, number, text, time};
 use super::quantity::{bytes, parse, percent};
 use super::report::Report;
@@ -95,7 +96,10 @@ impl Report<'_> {
     /// How the program ended: its code, and the signal that such a code stands for.
     pub(super) fn exit(&self) -> Option<String> {
         let code = number(self.subject.terminated()?, "/exitCode")?;
+        // A code that a program chose by itself, or one of Windows, is no signal.
+        let is_signal = self.verdict.cause != Cause::AppExit;
         let signal = match code {
+            _ if !is_signal => "",
             129 => " (SIGHUP)",
             130 => " (SIGINT)",
             131 => " (SIGQUIT)",

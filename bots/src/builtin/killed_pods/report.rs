@@ -85,7 +85,10 @@ impl Report<'_> {
     /// Of what, as short as it can be said.
     fn why(&self) -> String {
         let limit = self.memory_limit().map(|limit| format!(" ({limit} limit)")).unwrap_or_default();
-        let reason = self.subject.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let waits = self.subject.status().and_then(|status| text(status, "/state/waiting/reason"));
+        let reason = waits.filter(|_| self.subject.cannot_start).or(self.subject.reason.as_deref());
+        let reason = reason.filter(|reason| !["Error", "Unknown", "OOMKilled"].contains(reason));
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         match self.verdict.cause {
             Cause::OomContainerLimit => format!("out of memory{limit}"),
             Cause::OomNode => "the node ran out of memory".to_owned(),

@@ -155,9 +155,11 @@ impl Subject {
 
     /// What people call it: the service, and the container where it is one of several.
     pub(super) fn title(&self) -> String {
-        let many = items(&self.object, "/spec/containers").count() > 1;
+        let mut all = items(&self.object, "/spec/containers").map(|container| text(container, "/name"));
+        let first = all.next().flatten();
+        let is_only = all.next().is_none() && first == self.container.as_deref();
         match self.container.as_deref() {
-            Some(container) if many && container != self.service => format!("{}/{container}", self.service),
+            Some(container) if !is_only && container != self.service => format!("{}/{container}", self.service),
             Some(_) | None => self.service.clone(),
         }
     }

@@ -12,7 +12,7 @@ fn the_log_is_asked_for_first_because_the_cluster_keeps_only_the_last() {
     stage.kill(&kill);
     insta::assert_snapshot!(stage.asked.join("\n"), @r"
     previous log
-    events involvedObject.uid=5b0c7e8a-0f4e-4f0b-9a53-0d7c5c1f9e11
+    events involvedObject.kind=Pod,involvedObject.name=checkout-7d9c5b8f6d-x2x4q
     replicasets checkout-7d9c5b8f6d
     deployments checkout
     nodes eu-1-pool-a-4kx2
