@@ -29,6 +29,8 @@ pub(crate) mod people;
 mod preview;
 mod run;
 mod saved;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use line::RunLine;

@@ -22,7 +22,7 @@ const NAME_CHARACTERS_MIN: usize = 3;
 const HARMLESS: [&str; 5] = ["type", "bot", "site_admin", "user_view_type", "state"];
 
 /// Keys under which a person stands, as an object or as a mere name.
-const ROLES: [&str; 22] = [
+const ROLES: [&str; 24] = [
     "actor",
     "approver",
     "assignee",
@@ -44,8 +44,16 @@ const ROLES: [&str; 22] = [
     "updated_by",
     "uploader",
     "user",
+    "user_id",
+    "user_name",
     "username",
 ];
+
+/// Keys under which a sender puts what lets its reader act: shown to nobody.
+const SECRETS: [&str; 4] = ["response_url", "secret", "token", "trigger_id"];
+
+/// What a document calls an account that has no login.
+const ACCOUNT_TYPES: [&str; 2] = ["user", "user_reference"];
 
 /// A document without people, and how many places were masked.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +124,8 @@ fn is_account(fields: &Map<String, Value>, key: Option<&str>) -> bool {
     !is_organisation
         && (has("login")
             || (has("handle") && fields.len() <= 2)
+            || (has("summary")
+                && fields.get("type").and_then(Value::as_str).is_some_and(|t| ACCOUNT_TYPES.contains(&t)))
             || (by_role && (has("name") || has("email") || has("username"))))
 }
 
@@ -129,7 +139,7 @@ fn collect(value: &Value, key: Option<&str>, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             if is_account(fields, key) && !is_machine(fields) {
-                let called = ["login", "handle", "name", "username", "email"];
+                let called = ["login", "handle", "name", "username", "email", "summary"];
                 names.extend(called.iter().filter_map(|name| fields.get(*name)?.as_str()).map(str::to_owned));
             }
             fields.iter().for_each(|(key, value)| collect(value, Some(key), names));
@@ -227,6 +237,9 @@ impl Mask {
                 self.count += 1;
                 Value::String(MARK.to_owned())
             }
+            Value::String(_) if key.is_some_and(|key| SECRETS.contains(&key)) => {
+                Value::String(secrets::REMOVED.to_owned())
+            }
             // What something is, never who: somebody called `deployment` must not change the type of an event.
             Value::String(_) if key == Some("type") => value.clone(),
             Value::String(text) => Value::String(self.text(text).into_owned()),
@@ -266,6 +279,20 @@ impl Mask {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_lets_a_reader_act_is_shown_to_nobody() {
+        let command = serde_json::json!({
+            "command": "/deploys", "token": "gIkuvaNzQIHg97ATvDxqgjtO", "user_name": "ada",
+            "response_url": "https://chat.example/commands/1/2", "text": "for ada",
+        });
+        let shown = super::json(&command).value.to_string();
+        for hidden in ["gIkuva", "chat.example", "ada"] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+        let agent = serde_json::json!({"agent": {"type": "user_reference", "summary": "Ada Berg", "id": "P1"}});
+        assert!(!super::json(&agent).value.to_string().contains("Ada"));
+    }
+
     use super::*;
     use serde_json::json;
 

@@ -1,7 +1,9 @@
 //! How bots stand: figures from the store, and how far they are behind the log.
 
 use bus::ids::EventOffset;
+use serde_json::{Map, Value};
 
+use super::Bots;
 use super::record::{BotStatus, Lag, State};
 use super::shared::{Core, Entry};
 use crate::error::BotError;
@@ -12,6 +14,14 @@ const LAG_EVENTS_MAX: usize = 2_000;
 
 /// Runs shown with a bot.
 const LAST_RUNS: usize = 20;
+
+impl Bots {
+    /// What the installation sets for a bot; none if there is no such bot.
+    #[must_use]
+    pub fn values(&self, bot: &str) -> Option<&Map<String, Value>> {
+        self.core.entry(bot).ok().map(|entry| &entry.settings.values)
+    }
+}
 
 /// How one bot stands.
 pub(crate) async fn of(core: &Core, entry: &Entry) -> Result<BotStatus, BotError> {

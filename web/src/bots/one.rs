@@ -3,8 +3,10 @@
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use bots::clients::secrets;
 use bots::runtime::record::{DeadLetter, RunId};
 use http::{HeaderMap, StatusCode, Uri};
+use serde_json::{Map, Value};
 
 use super::line::named;
 use super::list::{Card, people_of};
@@ -15,6 +17,7 @@ use crate::error::PageError;
 use crate::explorer::{Failed, html, layout};
 use crate::format;
 use crate::layout::{Layout, Tab};
+use crate::redact;
 use crate::site::App;
 use crate::state::BadValue;
 use crate::table::Shown;
@@ -32,6 +35,8 @@ struct BotPage {
     bot: Card,
     version: u32,
     limits: String,
+    /// Name and value of each setting.
+    settings: Vec<(String, String)>,
     performed: String,
     runs: Vec<RunLine>,
     /// Where earlier runs are, if there are any.
@@ -94,6 +99,7 @@ pub(super) async fn page(
             format::plural(manifest.actions_per_event_max as u64, "action", "actions"),
             format::plural(manifest.attempts_max.into(), "time", "times")
         ),
+        settings: app.bots.values(&name).map(settings).unwrap_or_default(),
         performed: performed(&status.performed),
         runs: RunLine::all(&app, &runs).await?,
         older,
@@ -117,6 +123,19 @@ fn before(query: Option<&str>, href: &str) -> Result<Option<RunId>, PageError> {
             fix: href.to_owned(),
         })
     })
+}
+
+/// The settings of a bot. None should be a secret; one that is called like a secret is not shown.
+pub(crate) fn settings(values: &Map<String, Value>) -> Vec<(String, String)> {
+    let shown = |(name, value): (&String, &Value)| {
+        let lower = name.to_lowercase();
+        if ["secret", "token", "password", "key"].iter().any(|word| lower.contains(word)) {
+            return (name.clone(), "set, not shown".to_owned());
+        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (name.clone(), redact::text(&secrets::redact(&text)).0)
+    };
+    values.iter().map(shown).collect()
 }
 
 /// `312 times post-message, 4 times comment`

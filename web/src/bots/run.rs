@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bots::action::Action;
 use bots::contract::Mode;
-use bots::runtime::record::{ActionRecord, AskedRecord, Attempt, RunId, RunRecord};
+use bots::runtime::record::{ActionRecord, ActionStatus, AskedRecord, Attempt, RunId, RunRecord};
 use bus::event::Recorded;
 use http::{HeaderMap, StatusCode, Uri};
 
@@ -66,6 +66,7 @@ struct ActionCard {
     sentence: String,
     status: (&'static str, &'static str),
     reason: String,
+    reason_class: &'static str,
     destination: String,
     mark: String,
     preview: Option<Preview>,
@@ -204,10 +205,13 @@ fn card(record: &ActionRecord, people: &People, told: Told) -> ActionCard {
         | Action::Remind { .. } => String::new(),
     };
     let receipt = record.receipt.as_ref();
+    // That an update came later is said by the status.
+    let reason = record.reason.as_deref().filter(|_| record.status != ActionStatus::Superseded);
     ActionCard {
         sentence: people.text(&words::action(&record.action, record.channel.as_deref())),
         status: words::action_status(record.status),
-        reason: people.text(record.reason.as_deref().unwrap_or_default()),
+        reason: people.text(reason.unwrap_or_default()),
+        reason_class: if record.status == ActionStatus::Failed { "bad" } else { "warned" },
         destination: record.destination.clone().unwrap_or_default(),
         mark: record.mark.to_string(),
         preview,

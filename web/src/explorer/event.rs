@@ -119,15 +119,9 @@ pub(super) async fn page(
 fn received(delivery: &Delivery, at: String) -> Received {
     let content = &delivery.content;
     let text = String::from_utf8_lossy(&content.body);
-    // A form holds its JSON in one field; read as a person would, that field is the body.
     let form =
         content.content_type.as_deref().is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let payload = if form {
-        form_urlencoded::parse(&content.body).find(|(name, _)| name == "payload").map(|(_, value)| value.into_owned())
-    } else {
-        None
-    };
-    let text = payload.map_or(text, std::borrow::Cow::Owned);
+    let text = if form { std::borrow::Cow::Owned(form_as_json(&content.body)) } else { text };
     let (body, masked) = match serde_json::from_str::<Value>(&text) {
         Ok(value) => {
             let redacted = redact::json(&value);
@@ -147,6 +141,16 @@ fn received(delivery: &Delivery, at: String) -> Received {
         cut: end < body.len(),
         body: body.get(..end).unwrap_or_default().to_owned(),
         masked,
+    }
+}
+
+/// A form as a person would read it: its fields as JSON, or what its one field `payload` holds.
+fn form_as_json(body: &[u8]) -> String {
+    let mut fields: serde_json::Map<String, Value> =
+        form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), Value::from(value))).collect();
+    match fields.remove("payload") {
+        Some(Value::String(payload)) => payload,
+        Some(_) | None => Value::Object(fields).to_string(),
     }
 }
 
