@@ -229,7 +229,7 @@ fn init_writes_a_configuration_that_is_read_and_never_over_another() {
 /// A line of the template that would be a setting without its `# `.
 fn is_setting(line: &str) -> bool {
     let key = line.split(" = ").next().unwrap();
-    line.starts_with("[[") || (line.contains(" = ") && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    line.starts_with("[") || (line.contains(" = ") && key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn home() -> Home {
 /// shows when all before it are counted.
 fn history() -> Vec<NewDelivery> {
     let options = Options { seed: 7, now: NOW.parse().unwrap(), scale: 0.1 };
-    let mut all: Vec<_> = demo::deliveries(options).collect();
+    // What is watched cannot be sent.
+    let sent = |delivery: &NewDelivery| delivery.source.as_str() != demo::CLUSTER_SOURCE;
+    let mut all: Vec<_> = demo::deliveries(options).filter(sent).collect();
     let deployed = |delivery: &NewDelivery| {
         let body = String::from_utf8_lossy(&delivery.body);
         delivery.headers.contains(&("x-github-event".to_owned(), "deployment_status".to_owned()))
