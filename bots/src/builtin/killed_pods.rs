@@ -54,8 +54,9 @@ pub struct KilledPods;
 impl Bot for KilledPods {
     fn manifest(&self) -> Manifest {
         Manifest {
-            // What a person needs to find out what this says: describe, logs, events, node, last deployment.
-            toil_minutes: 10,
+            // A message and its thread are two actions. Together they stand for the ten minutes in which a person asks
+            // for the pod, its log, its events, its node and its last deployment.
+            toil_minutes: 5,
             ..Manifest::new(
                 "killed-pods",
                 "Tells the owners of a service that a pod was killed: why, since when, what changed and what to do.",
@@ -89,7 +90,9 @@ fn killed(subject: &Subject, lookups: &Lookups<'_>) -> Decision {
     }
     let of_pod = collect::verdict_of_pod(subject);
     let signature = incident::signature(&of_pod, subject);
-    if let Some(incident) = file.like(&signature, subject) {
+    if incident::is_told_by_pod(&of_pod, subject)
+        && let Some(incident) = file.like(&signature, subject)
+    {
         let number = incident.number;
         return repeated::once_more(subject, file, number, lookups);
     }

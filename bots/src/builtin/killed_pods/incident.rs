@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::cause::Verdict;
+use super::cause::{Cause, Verdict};
 use super::subject::Subject;
 use crate::action::{Action, Audience};
 use crate::lookups::Lookups;
@@ -244,6 +244,14 @@ impl Incident {
     pub(super) fn quiet(&self, now: DateTime<Utc>) -> TimeDelta {
         now - self.last
     }
+}
+
+/// Whether the pod alone tells the cause, so that a kill like the one before needs no questions. Whoever is ended from
+/// outside, or ends well, may be ended by anybody: only events tell by whom.
+pub(super) fn is_told_by_pod(of_pod: &Verdict, subject: &Subject) -> bool {
+    const SIGTERM: i64 = 143;
+    let exit = subject.terminated().and_then(|terminated| super::json::number(terminated, "/exitCode"));
+    !matches!(of_pod.cause, Cause::SigkillUnknown | Cause::Unknown | Cause::CompletedLoop) && exit != Some(SIGTERM)
 }
 
 /// What the pod alone says of a cause.

@@ -41,6 +41,25 @@ fn a_failure_that_repeats_is_counted_in_its_message_and_told_in_the_thread_ever_
 }
 
 #[test]
+fn a_kill_that_the_pod_alone_does_not_explain_is_looked_into_each_time() {
+    let mut kill = Kill::read("oom");
+    kill.told["reason"] = json!("Error");
+    kill.pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["reason"] = json!("Error");
+    let mut stage = Stage::new(&kill);
+    stage.kill(&kill);
+    stage.pass(TimeDelta::seconds(5));
+    stage.scene.answers.objects.push(json!({"apiVersion": "v1", "kind": "Event", "reason": "Killing",
+        "metadata": {"namespace": "payments"}, "lastTimestamp": "2026-11-20T03:04:10Z",
+        "message": "Container app failed liveness probe, will be restarted",
+        "involvedObject": {"kind": "Pod", "name": "checkout-7d9c5b8f6d-x2x4q", "uid": kill.told["uid"],
+                           "fieldPath": "spec.containers{app}"}}));
+    stage.kill(&kill.again(2, minutes(2)));
+    let headings: Vec<_> = stage.chat.values().filter(|posted| posted.thread.is_none()).collect();
+    let headings: Vec<_> = headings.iter().map(|posted| posted.message.summary.as_str()).collect();
+    assert_eq!(headings, ["checkout killed: SIGKILL from an unknown sender", "checkout killed: liveness probe failed"]);
+}
+
+#[test]
 fn a_kill_that_is_told_again_as_a_crash_loop_is_counted_once() {
     let kill = Kill::read("oom");
     let mut stage = Stage::new(&kill);

@@ -194,8 +194,10 @@ fn the_thread_says_how_it_is_known_and_what_is_not() {
     What happened when (UTC)
 
         02:53:00  Deployed  4.2.1
+        02:53:10  Scheduled  Successfully assigned payments/checkout-7d9c5b8f6d-x2x4q to eu-1-pool-a-4kx2
         02:53:12  Started  the container's run
         03:02:11  Ended  exit code 137 (SIGKILL)
+        03:02:12  Started  Started container app (2 times)
 
     Kills like this         1 in 10 min, 1 in 1 h, 1 in 24 h
     Memory request / limit  256Mi / 512Mi
@@ -233,12 +235,14 @@ fn the_thread_of_an_eviction_tells_of_the_node() {
 
     - status.reason = Evicted, status.message = The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. Container app was using 400Mi, request is 128Mi, has larger consumption of memory.
     - DisruptionTarget.reason = TerminationByKubelet: The node was low on resource: memory.
+    - event Evicted: The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi.
 
     What happened when (UTC)
 
         02:50:00  Deployed  Revision 3 (search:8.0.0)
         03:02:01  EvictionThresholdMet  Attempting to reclaim memory (3 times)
         03:02:11  Ended  evicted.node_pressure
+        03:02:11  Evicted  The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi.
 
     Kills like this         1 in 10 min, 1 in 1 h, 1 in 24 h
     Memory request / limit  128Mi / none
