@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bots;
 #[cfg(test)]
+mod bots_pages;
+#[cfg(test)]
 mod chat;
 #[cfg(test)]
 mod cli;

@@ -55,7 +55,9 @@ fn heard(
         let found = if kinds.is_empty() { "no event at all".to_owned() } else { format!("only {}", kinds.join(", ")) };
         let name = bot.manifest().name;
         let failure = Failure::new(Exit::Usage, format!("{origin} holds {found}, and {name} hears {subscription}"));
-        return Err(failure.remedy("a pod that runs well is no event: take one whose state or lastState is terminated"));
+        return Err(
+            failure.remedy("take a file with one of these kinds; a pod is one if its state or lastState is terminated")
+        );
     }
     Ok(heard)
 }
