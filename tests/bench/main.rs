@@ -17,6 +17,7 @@ mod bots;
 mod ingest_load;
 mod pages;
 mod replay;
+mod watch;
 
 /// What a figure's function prints.
 type Figures = Vec<(String, String)>;
@@ -34,6 +35,7 @@ fn main() {
         ("ingest", ingest_load::run as _),
         ("pages", pages::run as _),
         ("replay", replay::run as _),
+        ("watch", watch::run as _),
     ]);
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

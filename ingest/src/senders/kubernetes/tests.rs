@@ -92,6 +92,20 @@ fn recorded_objects_are_told_as_what_happened_to_them() {
 }
 
 #[test]
+fn whatever_has_a_kind_of_its_own_matters_and_a_healthy_object_does_not() {
+    for (name, delivery) in fixtures::all("kubernetes") {
+        let resource = Resource::parse(delivery.header("devhose-resource").unwrap()).unwrap();
+        let body: Value = serde_json::from_slice(&delivery.content.body).unwrap();
+        let drafts = (super::KUBERNETES.normalize)(&delivery).unwrap();
+        let own = drafts.iter().any(|draft| !draft.kind.name().starts_with("io.kubernetes."));
+        assert!(!own || !marks(resource, &body["object"]).is_empty(), "{name}");
+        if ["node-healthy", "pod-healthy", "pod-creating"].contains(&name.as_str()) {
+            assert_eq!(marks(resource, &body["object"]), [0; 0], "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_condition_of_a_node_is_told_once_and_again_when_it_comes_back() {
     let node = |status: &str, since: &str| {
         let conditions = json!([

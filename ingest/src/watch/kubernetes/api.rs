@@ -1,6 +1,7 @@
 //! What is asked of a server: pages of a list, a watch, and the replica sets of a deployment. And what its refusals
 //! mean: 410 comes as a status of HTTP or as an object in a watch, and is the same either way.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bus::streams::StreamError;
@@ -82,7 +83,8 @@ impl From<kube::Error> for Trouble {
         if let kube::Error::Api(status) = &error {
             return Self::from(status.as_ref());
         }
-        Self::failed(in_words(&error))
+        // What kube calls it says less than what it wraps.
+        Self::failed(in_words(error.source().unwrap_or(&error)))
     }
 }
 
