@@ -61,7 +61,8 @@ fn dispatch(cli: Cli, output: Output) -> Ended {
         | Command::Bots(_) => {}
     }
     let loud = matches!(cli.command, Command::Serve(_));
-    crate::telemetry::start(if loud { "info" } else { "warn" }, output.color);
+    // The client of clusters logs every failed attempt, and bodies that it cannot read; whoever asks says once what is wrong.
+    crate::telemetry::start(if loud { "info,kube_client=off" } else { "warn,kube_client=off" }, output.color);
     let mut config = match (&cli.command, Config::load(cli.global.config.as_deref())) {
         (_, Ok(config)) => config,
         (Command::Doctor, Err(failure)) => return doctor::without_config(&failure, output),
