@@ -30,7 +30,8 @@ after(async () => {
   await demo?.stop();
 });
 
-async function open(path, { width = 1280, scheme = 'light', javaScriptEnabled = true, height = 900 } = {}) {
+// `follow` names a link: the page behind it is the one that is meant, whatever its number is.
+async function open(path, { width = 1280, scheme = 'light', javaScriptEnabled = true, height = 900, follow } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: scheme,
@@ -47,16 +48,20 @@ async function open(path, { width = 1280, scheme = 'light', javaScriptEnabled = 
   page.on('response', (response) => {
     if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
   });
-  const response = await page.goto(demo.url + path, { waitUntil: 'load' });
+  let response = await page.goto(demo.url + path, { waitUntil: 'load' });
+  if (follow) {
+    const href = await page.locator(follow).first().getAttribute('href');
+    response = await page.goto(demo.url + href, { waitUntil: 'load' });
+  }
   return { context, page, response, problems };
 }
 
-for (const { name, path, text, charts = 0 } of PAGES) {
+for (const { name, path, text, follow, charts = 0 } of PAGES) {
   describe(name, () => {
     for (const width of WIDTHS) {
       for (const scheme of SCHEMES) {
         test(`is readable and accessible at ${width} px in ${scheme}`, async () => {
-          const { context, page, response, problems } = await open(path, { width, scheme });
+          const { context, page, response, problems } = await open(path, { width, scheme, follow });
           assert.equal(response.status(), 200);
           const body = await page.textContent('body');
           assert.ok(body.toLowerCase().includes(text.toLowerCase()), `${path} lacks ${text}`);
@@ -75,7 +80,7 @@ for (const { name, path, text, charts = 0 } of PAGES) {
     }
 
     test('is whole without JavaScript', async () => {
-      const { context, page, response } = await open(path, { javaScriptEnabled: false });
+      const { context, page, response } = await open(path, { javaScriptEnabled: false, follow });
       assert.equal(response.status(), 200);
       const body = await page.locator('body').innerText();
       assert.ok(body.toLowerCase().includes(text.toLowerCase()));
@@ -83,7 +88,7 @@ for (const { name, path, text, charts = 0 } of PAGES) {
     });
 
     test('does not scroll sideways at any usual width or zoom', async () => {
-      const { context, page } = await open(path);
+      const { context, page } = await open(path, { follow });
       for (const width of [320, 390, 640, 768, 1280]) {
         await page.setViewportSize({ width, height: 800 });
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -192,7 +197,7 @@ function peopleOfTheDemo() {
 describe('people', () => {
   test('no page, export or answer names anybody', async () => {
     const anybody = peopleOfTheDemo();
-    const api = ['/api/v1/metrics/review-rounds', '/api/v1/events?limit=500', '/api/v1/sources', '/api/v1/teams', '/api/v1/services'];
+    const api = ['/api/v1/metrics/review-rounds', '/api/v1/events?limit=500', '/api/v1/sources', '/api/v1/bots', '/api/v1/bots/reviewer-assignment/runs?limit=100', '/api/v1/teams', '/api/v1/services'];
     const exports = ['/metrics/lead-time.csv', '/metrics/lead-time.json', '/teams/storefront/code.csv', '/teams/storefront/code.json'];
     const paths = [...PAGES.map((page) => page.path), ...exports, ...api];
     const listed = await (await fetch(`${demo.url}/api/v1/events?limit=60&q=type:change.*`)).json();
