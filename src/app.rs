@@ -52,6 +52,7 @@ pub(crate) struct Running {
     pub(crate) url: String,
     pub(crate) streams: Streams,
     pub(crate) ledger: Arc<Ledger>,
+    bots: Bots,
     stop: watch::Sender<bool>,
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
     note: Option<std::path::PathBuf>,
@@ -135,7 +136,7 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     let projector = Arc::clone(&ledger);
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
-    Ok(Running { url, streams, ledger, stop, tasks, note })
+    Ok(Running { url, streams, ledger, bots, stop, tasks, note })
 }
 
 /// Watches the clusters, and lets the bots hear events and act.
@@ -228,6 +229,7 @@ impl Running {
             // A note that stays only costs the next command one failed connection.
             drop(std::fs::remove_file(note));
         }
+        self.bots.close().await;
         self.streams.close().await?;
         failure.map_or(Ok(()), Err)
     }

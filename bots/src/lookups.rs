@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use crate::clients::secrets;
 
+mod words;
+
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]

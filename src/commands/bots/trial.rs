@@ -2,6 +2,7 @@
 
 use bots::action::{Action, Audience};
 use bots::clients::slack::block_kit;
+use bots::lookups::Question;
 use serde_json::{Value, json};
 
 use super::rows::{at, entries};
@@ -58,7 +59,7 @@ fn lines(trial: &Value) -> Result<Vec<String>, Failure> {
     lines.push(format!("decision  {}: {}", at(trial, "/decision"), at(trial, "/because")));
     lines.push(format!("asked     {}", asked(trial)));
     for question in unanswered(trial) {
-        lines.push(format!("          not known: {question}"));
+        lines.push(format!("  unknown {question}"));
     }
     for (index, shown) in entries(trial, "actions").enumerate() {
         let action: Action = serde_json::from_value(shown.clone())?;
@@ -89,14 +90,8 @@ fn asked(trial: &Value) -> String {
 fn unanswered(trial: &Value) -> Vec<String> {
     let without = entries(trial, "asked").filter_map(|asked| {
         let reason = asked.pointer("/told/answer/Err/reason")?.as_str()?;
-        let fields = asked.get("question")?.as_object()?;
-        let rest = fields.iter().filter(|(key, _)| *key != "ask").filter_map(|(_, value)| match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        });
-        let words: Vec<String> = fields.get("ask")?.as_str().map(str::to_owned).into_iter().chain(rest).collect();
-        Some(format!("{}: {reason}", words.join(" ")))
+        let question: Question = serde_json::from_value(asked.get("question")?.clone()).ok()?;
+        Some(format!("{question}: {reason}"))
     });
     without.collect()
 }

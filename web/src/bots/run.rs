@@ -162,7 +162,7 @@ fn asked_line(record: &AskedRecord, people: &People) -> AskedLine {
         "the rest is kept but not shown here".clone_into(&mut cut);
     }
     AskedLine {
-        question: people.text(&words::question(&asked.question)),
+        question: people.text(&asked.question.to_string()),
         known: asked.told.answer.is_ok(),
         answer,
         cost: if asked.told.calls == 0 { String::new() } else { cost(asked.told.calls, asked.told.millis) },

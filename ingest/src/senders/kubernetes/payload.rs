@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a null stands for.
@@ -183,11 +184,19 @@ pub(super) struct Waiting {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Terminated {
+    #[serde(deserialize_with = "exit_code")]
     pub(super) exit_code: i32,
     pub(super) reason: Option<String>,
     pub(super) finished_at: Option<DateTime<Utc>>,
     #[serde(rename = "containerID")]
     pub(super) container_id: Option<String>,
+}
+
+/// Windows counts its codes without a sign: 3221225786 is what others call -1073741510.
+fn exit_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let code = i64::deserialize(deserializer)?;
+    let signed = i32::try_from(code).ok().or_else(|| u32::try_from(code).ok().map(u32::cast_signed));
+    signed.ok_or_else(|| D::Error::custom(format!("exit code {code} does not fit into 32 bits")))
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
