@@ -61,12 +61,14 @@ fn text(table: &Table) -> String {
 }
 
 /// Addresses whose three forms must agree.
-const FORMS: [&str; 16] = [
+const FORMS: [&str; 18] = [
     "/",
     "/?grain=day&range=30d",
     "/?team=payments&grain=month&range=12m",
     "/teams",
     "/services",
+    "/services/checkout",
+    "/services/checkout?timeline=28d&range=8w",
     "/metrics/successful-deployments?service=cart",
     "/metrics/deployment-frequency?grain=month&range=6m",
     "/metrics/lead-time?range=13w",
