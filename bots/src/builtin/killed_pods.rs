@@ -9,8 +9,11 @@
 //! nobody is known to own, `resolve_minutes` (10) without a kill before it is over, `team_messages_per_hour` (12).
 
 use bus::data::Data;
+use bus::data::runtime::Pod;
 use bus::event::Recorded;
 use bus::ids::EventId;
+use bus::kind::Kind;
+use chrono::TimeDelta;
 
 use crate::contract::{Bot, Decision, Manifest};
 use crate::lookups::Lookups;
@@ -47,6 +50,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+/// A kill that was missed is told if it is found within so long; whoever was away for longer has read it elsewhere.
+const OLD_NEWS: TimeDelta = TimeDelta::hours(2);
+
 /// The bot.
 #[derive(Debug, Clone, Copy)]
 pub struct KilledPods;
@@ -70,12 +76,22 @@ impl Bot for KilledPods {
             return answer::answered(event, answer, lookups);
         }
         let Data::Pod(pod) = &event.event.data else { return Decision::nothing("nothing was killed") };
+        if is_old_news(&event.event.kind, pod, lookups) {
+            return Decision::nothing("it was found too long after it happened to be told now");
+        }
         let subject = Subject::read(event, pod, lookups);
         match lookups.reminder() {
             None => killed(&subject, lookups),
             Some(reminder) => reminded(&reminder.note, &subject, lookups),
         }
     }
+}
+
+/// A kill that was only found by a list, long after it happened: a cluster that is watched for the first time tells of
+/// every pod that was ever restarted. What still fails is told by its next kill, or as a crash loop.
+fn is_old_news(kind: &Kind, pod: &Pod, lookups: &Lookups<'_>) -> bool {
+    let is_over = *kind == Kind::PodKilled || *kind == Kind::PodEvicted;
+    pod.synthetic && is_over && pod.killed_at.is_some_and(|at| lookups.now() - at > OLD_NEWS)
 }
 
 /// A kill: one of a failure that is known, or the first of a new one.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::super::message::{ACKNOWLEDGE, SNOOZE};
-use super::stage::{Kill, Stage};
+use super::stage::{Kill, Stage, at};
 use crate::action::Audience;
 use crate::message::{Block, Message, Span};
 
@@ -321,4 +321,20 @@ fn texts_of_payloads_are_only_ever_text() {
     assert!(text.contains("cart cache holds 1204311 carts <!channel> `rm -rf`"), "{text}");
     assert!(!json.to_string().contains("\"person\""), "nobody is called");
     assert!(!json.to_string().contains("\"url\":\"https://evil.example"), "no link is made of a text");
+}
+
+#[test]
+fn a_kill_of_yesterday_that_a_first_list_finds_is_told_to_nobody() {
+    let mut kill = Kill::read("oom");
+    let mut stage = Stage::new(&kill);
+    stage.scene.now = at(kill.told["killedAt"].as_str().unwrap()) + minutes(119);
+    kill.told["synthetic"] = json!(true);
+    let mut missed = Stage::new(&kill);
+    missed.scene.now = stage.scene.now;
+    missed.kill(&kill);
+    assert_eq!(missed.chat.len(), 2, "missed, and found in time: a message and its thread");
+    stage.scene.now += minutes(2);
+    stage.kill(&kill);
+    assert!(stage.chat.is_empty(), "{}", stage.because);
+    assert!(stage.because.contains("too long after it happened"), "{}", stage.because);
 }
