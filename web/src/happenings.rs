@@ -2,7 +2,7 @@
 //! what it amounts to.
 
 use bus::event::Recorded;
-use bus::query::Query;
+use bus::query::{Condition, Pattern, Query, Term};
 use bus::streams::{Search, StreamError, Streams};
 use tokio::runtime::Handle;
 
@@ -17,7 +17,7 @@ pub(crate) trait Happenings: Send + Sync {
     /// Events that a query finds, newest first. Blocks.
     fn find(&self, query: &Query, limit: usize) -> Result<Found, PageError>;
 
-    /// Whether a cluster is watched: only then a service without killed pods has none.
+    /// Whether somebody tells of killed pods: only then a service without any has none.
     fn clusters_watched(&self) -> bool;
 }
 
@@ -47,7 +47,10 @@ impl Happenings for Bus {
     }
 
     fn clusters_watched(&self) -> bool {
-        !(self.watches)().is_empty()
+        // Where a pod was ever killed, somebody told: a watch that was given up, or another program's.
+        let killed = Condition::Type(Pattern::Is("pod.killed".to_owned()));
+        let killed = Query::default().and(Term { negated: false, condition: killed });
+        !(self.watches)().is_empty() || self.find(&killed, 1).is_ok_and(|found| !found.events.is_empty())
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn draw(lanes: &[Lane], ticks: &[(f64, String)], size: Size) -> Drawi
     for (share, name) in ticks {
         // Seven pixels a character is a little more than any system font needs at this size.
         let (x, half) = (at(*share, size), name.chars().count() as f64 * 3.5);
-        if x - half >= free_from && x + half <= size.width() {
+        if x - half >= free_from.max(0.0) && x + half <= size.width() {
             free_from = x + half + 6.0;
             drawing.back.push(Shape::Text(x, bottom + 8.0, Anchor::Middle, Paint::Tick, name.clone()));
         }
