@@ -111,22 +111,9 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     if listen == Listen::Configured
         && let Some(address) = config.listen_hooks
     {
-        let (listener, hooks) = (bind(address).await?, hooks.clone());
-        let stopped = stopped.clone();
-        tasks.spawn(async move {
-            let service = move |request| answer(hooks.clone(), None, request);
-            ingest::server::run(listener, service, stopped).await;
-            ("hooks", Ok(()))
-        });
+        tasks.spawn(serve("hooks", bind(address).await?, hooks.clone(), None, stopped.clone()));
     }
-    {
-        let stopped = stopped.clone();
-        tasks.spawn(async move {
-            let service = move |request| answer(hooks.clone(), Some(pages.clone()), request);
-            ingest::server::run(listener, service, stopped).await;
-            ("server", Ok(()))
-        });
-    }
+    tasks.spawn(serve("server", listener, hooks, Some(pages), stopped.clone()));
     let normalizer = ingest::normalizer::run(streams.clone(), stopped.clone());
     tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
     // A program that only answers one command watches nothing and acts on nothing.
@@ -137,6 +124,19 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
     Ok(Running { url, streams, ledger, bots, stop, tasks, note })
+}
+
+/// Answers at a listener until the program stops.
+async fn serve(
+    name: &'static str,
+    listener: TcpListener,
+    hooks: Hooks,
+    pages: Option<axum::Router>,
+    stopped: watch::Receiver<bool>,
+) -> (&'static str, anyhow::Result<()>) {
+    let service = move |request| answer(hooks.clone(), pages.clone(), request);
+    ingest::server::run(listener, service, stopped).await;
+    (name, Ok(()))
 }
 
 /// Watches the clusters, and lets the bots hear events and act.

@@ -59,19 +59,19 @@ mod tests {
         CatalogOwners(ledger::catalog::Catalog::build(&settings, &[]).unwrap())
     }
 
-    fn team(thing: OwnedThing) -> Option<String> {
-        owners().owner(&thing).team
+    fn team(thing: &OwnedThing) -> Option<String> {
+        owners().owner(thing).team
     }
 
     #[test]
     fn what_says_its_team_is_believed_then_the_service_then_the_namespace() {
         let named = |team: &str| OwnedThing { team: Some(team.to_owned()), ..OwnedThing::default() };
-        assert_eq!(team(named("platform")).as_deref(), Some("platform"));
-        assert_eq!(team(named("nobody")), None);
+        assert_eq!(team(&named("platform")).as_deref(), Some("platform"));
+        assert_eq!(team(&named("nobody")), None);
         let service = OwnedThing { service: Some("checkout".to_owned()), ..named("nobody") };
-        assert_eq!(team(service.clone()).as_deref(), Some("payments"));
+        assert_eq!(team(&service).as_deref(), Some("payments"));
         let namespace = OwnedThing { namespace: Some("billing".to_owned()), ..OwnedThing::default() };
-        assert_eq!(team(namespace).as_deref(), Some("payments"));
+        assert_eq!(team(&namespace).as_deref(), Some("payments"));
         let owner = owners().owner(&service);
         assert_eq!(owner.channel.as_deref(), Some("#payments"));
         assert_eq!(owner.repository.as_deref(), Some("git.example/acme/shop"));

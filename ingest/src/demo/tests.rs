@@ -140,9 +140,9 @@ fn every_delivery_comes_through_a_source_that_is_named() {
 #[test]
 fn pods_are_killed_again_and_again_today_and_many_on_one_node_three_nights_ago() {
     let pods: Vec<_> = events()
-        .filter_map(|(at, kind, data)| match data {
-            Data::Pod(pod) => Some((at, kind, &**pod)),
-            _ => None,
+        .filter_map(|(at, kind, data)| {
+            let Data::Pod(pod) = data else { return None };
+            Some((at, kind, &**pod))
         })
         .collect();
     let now = options(1.0).now;

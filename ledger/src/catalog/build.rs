@@ -182,13 +182,7 @@ pub(super) fn plain_repository(text: &str) -> String {
 }
 
 fn team_named(name: &str) -> TeamEntry {
-    TeamEntry {
-        name: name.to_owned(),
-        title: name.to_owned(),
-        parent: None,
-        channel: None,
-        namespaces: Vec::new(),
-    }
+    TeamEntry { name: name.to_owned(), title: name.to_owned(), parent: None, channel: None, namespaces: Vec::new() }
 }
 
 fn label(what: &str, name: &str, place: &Place) -> String {
