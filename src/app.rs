@@ -17,7 +17,7 @@ use ingest::watch::kubernetes::states::States;
 use ledger::catalog::Catalog;
 use ledger::ledger::Ledger;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
@@ -44,6 +44,8 @@ pub(crate) enum Listen {
 pub(crate) struct Extras {
     /// Tools that bots act on and ask, before the configured ones.
     pub(crate) clients: Vec<Arc<dyn Client>>,
+    /// Bots hear nothing before this says so, or its other end is dropped; none lets them begin at once.
+    pub(crate) bots_begin: Option<oneshot::Receiver<()>>,
 }
 
 /// The running program.
@@ -74,7 +76,8 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     data::prepare(&config.data)?;
     let streams = Streams::open(&config.data).await?;
     let catalog = data::catalog(config)?;
-    let bots = open_bots(config, &streams, catalog.clone(), extras, Arc::clone(&now)).await?;
+    let Extras { clients, bots_begin } = extras;
+    let bots = open_bots(config, &streams, catalog.clone(), clients, Arc::clone(&now)).await?;
     let settings = ledger::ledger::Settings {
         catalog,
         people_key: data::people_key(&config.data)?,
@@ -118,7 +121,8 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
     // A program that only answers one command watches nothing and acts on nothing.
     if listen == Listen::Configured {
-        watch_and_act(config, &mut tasks, &streams, &bots, (states, stopped.clone()))?;
+        watch_clusters(config, &mut tasks, &streams, &states, &stopped)?;
+        tasks.spawn(act(bots.clone(), bots_begin, stopped.clone()));
     }
     let projector = Arc::clone(&ledger);
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
@@ -139,24 +143,37 @@ async fn serve(
     (name, Ok(()))
 }
 
-/// Watches the clusters, and lets the bots hear events and act.
-fn watch_and_act(
+/// Watches the clusters.
+fn watch_clusters(
     config: &Config,
     tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>,
     streams: &Streams,
-    bots: &Bots,
-    (states, stopped): (Arc<States>, watch::Receiver<bool>),
+    states: &Arc<States>,
+    stopped: &watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     for cluster in config.clusters.clone() {
-        let watching = kubernetes::run(cluster, streams.clone(), clock()?, Arc::clone(&states), stopped.clone());
+        let watching = kubernetes::run(cluster, streams.clone(), clock()?, Arc::clone(states), stopped.clone());
         tasks.spawn(async move {
             watching.await;
             ("cluster watch", Ok(()))
         });
     }
-    let bots = bots.clone();
-    tasks.spawn(async move { ("bots", bots.run(stopped).await.map_err(anyhow::Error::from)) });
     Ok(())
+}
+
+/// Lets the bots hear events and act.
+async fn act(
+    bots: Bots,
+    begin: Option<oneshot::Receiver<()>>,
+    mut stopped: watch::Receiver<bool>,
+) -> (&'static str, anyhow::Result<()>) {
+    if let Some(begin) = begin {
+        tokio::select! {
+            _ = begin => {}
+            () = bus::stop::stopped(&mut stopped) => return ("bots", Ok(())),
+        }
+    }
+    ("bots", bots.run(stopped).await.map_err(anyhow::Error::from))
 }
 
 /// The bots of the installation, with the tools that they act on.
@@ -164,13 +181,13 @@ async fn open_bots(
     config: &Config,
     streams: &Streams,
     catalog: Catalog,
-    extras: Extras,
+    clients: Vec<Arc<dyn Client>>,
     clock: Clock,
 ) -> Result<Bots, Failure> {
     let configured = bots::clients::connect(&config.tools, &config.asked_clusters)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let outside = Outside {
-        clients: extras.clients.into_iter().chain(configured).collect(),
+        clients: clients.into_iter().chain(configured).collect(),
         owners: Arc::new(owners::CatalogOwners(catalog)),
     };
     let settings = bots::runtime::Settings { bots: config.bots.clone(), clock, crash_at: crate::config::crash_at()? };

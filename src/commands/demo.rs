@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bots::clients::Client;
 use bots::contract::Mode;
 use bots::runtime::BotSettings;
 use bus::stop::stopped;
@@ -48,7 +49,10 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
         ..context.config.clone()
     };
     let started = std::time::Instant::now();
-    let extras = Extras { clients: vec![Arc::new(tools::InventedTools::default())] };
+    // The first page is waited for, bots are not.
+    let (begin, bots_begin) = tokio::sync::oneshot::channel();
+    let clients: Vec<Arc<dyn Client>> = vec![Arc::new(tools::InventedTools::default())];
+    let extras = Extras { clients, bots_begin: Some(bots_begin) };
     let mut running = app::start_with(&config, Listen::Configured, extras).await?;
     let pinned = crate::config::pinned_now()?;
     let options = Options { seed: args.seed, now: pinned.unwrap_or_else(app::now), scale: args.scale };
@@ -56,6 +60,8 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
     tracing::info!(duration_ms = started.elapsed().as_millis(), "the year is stored");
     running.caught_up().await?;
     tracing::info!(duration_ms = started.elapsed().as_millis(), "the demo is ready");
+    // They are there unless the program is stopping.
+    begin.send(()).unwrap_or_default();
     let url = running.url.clone();
     greet(&context, &url);
     if !args.no_open && std::io::stdout().is_terminal() && crate::config::has_display() {
