@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::Figures;
+use super::{Figures, milliseconds, quantile};
 
 const PODS: usize = 5_000;
+
+/// Kills whose reports are measured.
+const REPORTS: usize = 40;
 
 /// Requests under way at once while the pods are made.
 const AT_ONCE: usize = 32;
@@ -67,9 +70,16 @@ async fn measure(directory: &std::path::Path, server: &Value) -> Figures {
     watched(&http_plain, &address, PODS).await;
     let resumed = started.elapsed();
     let again = resident(&program);
+    for number in 0..REPORTS {
+        kill(&http, url, token, number).await;
+    }
+    let (calls, mut times) = reports(&http_plain, &address).await;
     stop(program);
     let mb = |kilobytes: u64| format!("{:.1} MB", kilobytes as f64 / 1024.0);
+    let [p50, p99] = [0.5, 0.99].map(|share| milliseconds(quantile(&mut times, share)));
     vec![
+        (format!("watch: {REPORTS} kill reports of a real API server, calls at most"), calls.to_string()),
+        ("watch: time of a kill report, answers and all, p50 / p99".to_owned(), format!("{p50} / {p99}")),
         ("watch: memory without pods".to_owned(), mb(idle)),
         (format!("watch: memory after the first list of {PODS} pods"), mb(full)),
         (format!("watch: memory after going on with {PODS} pods"), mb(again)),
@@ -117,6 +127,53 @@ async fn watched(http: &reqwest::Client, address: &str, pods: usize) {
     }
 }
 
+/// A pod of a service of its own that runs out of memory.
+async fn kill(http: &reqwest::Client, url: &str, token: &str, number: usize) {
+    let name = format!("service-{number}-0");
+    let owner = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": format!("service-{number}"), "uid": format!("u-{number}"), "controller": true});
+    let container = json!({"name": "app", "image": "registry.example/shop/service:1.2.3", "resources": {"limits": {"memory": "256Mi"}}});
+    let pod = json!({
+        "metadata": {"name": name, "labels": {"app": format!("service-{number}")}, "ownerReferences": [owner]},
+        "spec": {"nodeName": format!("worker-{number}"), "containers": [container]},
+    });
+    let now = chrono::Utc::now();
+    let ended = json!({"exitCode": 137, "reason": "OOMKilled", "startedAt": now - chrono::TimeDelta::minutes(5), "finishedAt": now, "containerID": format!("containerd://{number}")});
+    let status = json!({"status": {"phase": "Running", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 1,
+        "image": "registry.example/shop/service:1.2.3", "imageID": "registry.example/shop/service@sha256:0b31",
+        "state": {"terminated": ended}, "lastState": {}}]}});
+    put(http, url, token, &pod, &status).await;
+}
+
+/// Requests of the dearest report, and how long each took from the event to the decision.
+async fn reports(http: &reqwest::Client, address: &str) -> (u64, Vec<Duration>) {
+    let get = async |path: String| -> Value {
+        http.get(format!("http://{address}/api/v1/bots/killed-pods/runs{path}"))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    };
+    loop {
+        let listed = get("?limit=100".to_owned()).await;
+        let runs = listed["runs"].as_array().unwrap();
+        let told: Vec<_> = runs.iter().filter(|run| run["actions"][0]["name"] == "post-message").collect();
+        if told.len() < REPORTS {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        let (mut most, mut times) = (0, Vec::new());
+        for run in told {
+            let record = get(format!("/{}", run["id"])).await;
+            let asked = record["asked"].as_array().unwrap();
+            most = most.max(asked.iter().map(|asked| asked["asked"]["told"]["calls"].as_u64().unwrap()).sum::<u64>());
+            times.push(Duration::from_millis(run["millis"].as_u64().unwrap()));
+        }
+        return (most, times);
+    }
+}
+
 /// A pod as a cluster has it: about 5 kB.
 async fn make(http: &reqwest::Client, url: &str, token: &str, number: usize) {
     let name = format!("checkout-7d9f8b6c5d-{number:05}");
@@ -131,8 +188,14 @@ async fn make(http: &reqwest::Client, url: &str, token: &str, number: usize) {
     let status = json!({"status": {"phase": "Running", "containerStatuses": [{"name": "app", "ready": true, "restartCount": 0,
         "image": "registry.example/shop/checkout:1.2.3", "imageID": "registry.example/shop/checkout@sha256:0b31",
         "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}, "lastState": {}}]}});
+    put(http, url, token, &pod, &status).await;
+}
+
+/// Creates a pod and sets its status.
+async fn put(http: &reqwest::Client, url: &str, token: &str, pod: &Value, status: &Value) {
+    let name = pod["metadata"]["name"].as_str().unwrap();
     let pods = format!("{url}/api/v1/namespaces/default/pods");
-    let request = http.post(&pods).bearer_auth(token).json(&pod);
+    let request = http.post(&pods).bearer_auth(token).json(pod);
     request.send().await.unwrap().error_for_status().unwrap();
     let request = http.patch(format!("{pods}/{name}/status")).bearer_auth(token);
     let request = request.header("content-type", "application/merge-patch+json").body(status.to_string());
