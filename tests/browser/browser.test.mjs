@@ -24,8 +24,11 @@ before(async () => {
 });
 
 after(async () => {
-  // The picture of the README is one of these.
-  if (process.env.UPDATE_DOCS) copyFileSync(`${shots}north-star-1280-light.png`, fileURLToPath(new URL('../../docs/north-star.png', import.meta.url)));
+  // The pictures of the README are among these.
+  const pictures = process.env.UPDATE_DOCS ? { 'north-star-1280-light.png': 'north-star.png', 'killed-pod.png': 'killed-pod.png' } : {};
+  for (const [shot, picture] of Object.entries(pictures)) {
+    copyFileSync(shots + shot, fileURLToPath(new URL(`../../docs/${picture}`, import.meta.url)));
+  }
   await browser?.close();
   await demo?.stop();
 });
@@ -55,6 +58,21 @@ async function open(path, { width = 1280, scheme = 'light', javaScriptEnabled = 
   }
   return { context, page, response, problems };
 }
+
+test('the run of a kill shows what its team reads: what died, why, since when, what changed, what to do', async () => {
+  const { context, page, problems } = await open('/bots/killed-pods');
+  const line = page.locator('#runs li').filter({ hasText: 'posted a message' }).filter({ hasText: 'out of memory' });
+  const href = await line.locator('a[href*="/runs/"]').first().getAttribute('href');
+  await page.goto(demo.url + href, { waitUntil: 'load' });
+  const message = page.locator('.message').first();
+  const read = await message.innerText();
+  const parts = ['out of memory', 'was killed by the kernel', 'Since', 'What changed', 'What to do'];
+  const places = parts.map((part) => read.indexOf(part));
+  assert.ok(places.every((place, index) => place >= 0 && (index === 0 || place > places[index - 1])), `${places}: ${read}`);
+  await message.screenshot({ path: `${shots}killed-pod.png` });
+  assert.deepEqual(problems, []);
+  await context.close();
+});
 
 for (const { name, path, text, follow, charts = 0 } of PAGES) {
   describe(name, () => {

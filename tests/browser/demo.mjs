@@ -7,6 +7,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export const NOW = '2026-11-18T15:20:00Z';
 
+// Bots begin when the first page is there: their pages are whole once both have read everything.
+async function botsIdle(url) {
+  const patience = Date.now() + 120_000;
+  for (;;) {
+    const { bots } = await (await fetch(`${url}/api/v1/bots`)).json();
+    if (bots.every((bot) => bot.lag.events === 0 && bot.open_actions === 0 && bot.last_runs.length > 0)) return;
+    if (Date.now() > patience) throw new Error('the bots of the demo do not come to an end');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 export async function startDemo() {
   const program = process.env.DEVHOSE ?? `${root}target/debug/devhose`;
   const child = spawn(program, ['demo', '--port', '0', '--no-open', '--scale', '0.5', '--quiet'], {
@@ -18,6 +29,7 @@ export async function startDemo() {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the demo ended with ${code} before it was ready`)));
   });
+  await botsIdle(url);
   const stop = () =>
     new Promise((resolve) => {
       child.removeAllListeners('exit');

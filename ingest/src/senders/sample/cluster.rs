@@ -100,7 +100,7 @@ fn status(kill: &Kill, image: &str) -> Value {
             "restartCount": kill.restarts,
             "state": {"waiting": {
                 "reason": "CrashLoopBackOff",
-                "message": format!("back-off {}s restarting failed container", 10_u32 << kill.restarts.min(5)),
+                "message": format!("back-off {} restarting failed container={}", back_off(kill.restarts), kill.service.name),
             }},
             "lastState": {"terminated": {
                 "reason": reason,
@@ -111,6 +111,18 @@ fn status(kill: &Kill, image: &str) -> Value {
             }},
         }],
     })
+}
+
+/// As the kubelet writes it: twice as long each time, and five minutes at most.
+const fn back_off(restarts: u32) -> &'static str {
+    match restarts {
+        0 | 1 => "10s",
+        2 => "20s",
+        3 => "40s",
+        4 => "1m20s",
+        5 => "2m40s",
+        _ => "5m0s",
+    }
 }
 
 fn time(at: DateTime<Utc>) -> String {
