@@ -9,6 +9,7 @@ use crate::program::{Home, Program, until};
 
 mod crash;
 mod message;
+mod reviewers;
 mod secrets;
 
 /// A namespace of its own in the shared cluster, a chat, and the program between them.
@@ -47,6 +48,19 @@ impl Stage {
             server.configuration("test"),
         );
         Self { api, chat, home: Home::with(&configuration), namespace }
+    }
+
+    /// The program, once it watches.
+    async fn serve(&self, variables: &[(&str, &str)]) -> Program {
+        let program = self.home.serve_with(variables).await;
+        let watching = async || {
+            let document = program.json("/api/v1/sources").await;
+            let watches = document["watches"].as_array()?;
+            let of_pods = watches.iter().find(|watch| watch["resource"].as_str().unwrap().starts_with("pods"))?;
+            (of_pods["state"] == "watching").then_some(())
+        };
+        until("pods are watched", watching).await;
+        program
     }
 
     /// A pod that runs out of memory.
@@ -90,7 +104,7 @@ async fn every_way_in_which_the_chat_fails_ends_in_one_message() {
     for (name, fault) in faults {
         let stage = Stage::set(namespace_of(name), by_token).await;
         stage.chat.fails(&[fault]);
-        let program = stage.home.serve().await;
+        let program = stage.serve(&[]).await;
         stage.kill("checkout-1").await;
         let told = async || program.events("type:action.performed").await.pop();
         let performed = until("an action is performed", told).await;

@@ -13,6 +13,8 @@ mod cluster;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod forge;
+#[cfg(test)]
 mod git;
 #[cfg(test)]
 mod hooks;

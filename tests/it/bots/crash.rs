@@ -11,11 +11,11 @@ use crate::program::{Program, until};
 const STEPS: [&str; 5] = ["after-decision", "after-commit", "after-attempting", "after-call", "after-performed"];
 
 async fn crash_and_go_on(stage: &Stage, step: &str) {
-    let program = stage.home.serve_with(&[("DEVHOSE_CRASH_AT", step)]).await;
+    let program = stage.serve(&[("DEVHOSE_CRASH_AT", step)]).await;
     stage.kill("checkout-1").await;
     let ended = program.ends();
     assert_ne!(ended.exit, 0, "{step}: it was to end at that step");
-    let program = stage.home.serve().await;
+    let program = stage.serve(&[]).await;
     until("it is posted", async || (!stage.chat.messages().is_empty()).then_some(())).await;
     stage.settles(&program).await;
     // The message, and the details in its thread.
@@ -53,10 +53,10 @@ async fn a_message_that_cannot_be_read_back_is_posted_at_least_once_and_marked_a
     };
     for (step, namespace, posted) in [("after-attempting", "hook-2", 1), ("after-call", "hook-3", 2)] {
         let stage = Stage::set(namespace, by_webhook).await;
-        let program = stage.home.serve_with(&[("DEVHOSE_CRASH_AT", step)]).await;
+        let program = stage.serve(&[("DEVHOSE_CRASH_AT", step)]).await;
         stage.kill("checkout-1").await;
         assert_ne!(program.ends().exit, 0);
-        let program = stage.home.serve().await;
+        let program = stage.serve(&[]).await;
         let performed = first_performed(&program).await;
         assert_eq!(performed["data"]["customData"]["inDoubt"], true, "{step}: {performed:#}");
         until("it is posted", async || (stage.chat.messages().len() == posted).then_some(())).await;

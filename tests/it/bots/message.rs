@@ -6,24 +6,10 @@ use super::{Stage, by_token, limited};
 use crate::cluster::server::terminated;
 use crate::program::until;
 
-/// The text of all parts of a message, a line each.
-fn lines(value: &Value, into: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| lines(item, into)),
-        Value::Object(fields) => {
-            if let Some(text) = fields.get("text").and_then(Value::as_str) {
-                into.push(text.to_owned());
-            }
-            fields.values().filter(|value| !value.is_string()).for_each(|value| lines(value, into));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 #[tokio::test]
 async fn a_killed_pod_is_told_once_in_the_channel_of_the_team_that_owns_it() {
     let stage = Stage::set("told", by_token).await;
-    let program = stage.home.serve().await;
+    let program = stage.serve(&[]).await;
     stage.kill("checkout-1").await;
     stage.hears(1).await;
     stage.settles(&program).await;
@@ -31,19 +17,47 @@ async fn a_killed_pod_is_told_once_in_the_channel_of_the_team_that_owns_it() {
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].channel, "C-payments");
     assert_eq!(messages[0].body["metadata"]["event_type"], "devhose_action");
-    let mut text = Vec::new();
-    lines(&messages[0].body["blocks"], &mut text);
-    assert!(text[0].contains("checkout") && text[0].contains("memory"), "what died and why come first: {text:#?}");
-    let whole = text.join("\n");
-    for part in ["512Mi", "137", "checkout-1"] {
-        assert!(whole.contains(part), "{part} is missing: {text:#?}");
+    let mut blocks = messages[0].body["blocks"].clone();
+    steady(&mut blocks);
+    let lines: Vec<String> = blocks.as_array().unwrap().iter().map(Value::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r##"
+    {"text":{"emoji":false,"text":"checkout killed: out of memory (512Mi limit)","type":"plain_text"},"type":"header"}
+    {"elements":[{"elements":[{"text":"Container app used more memory than its limit of 512Mi and was killed by the kernel.","type":"text"}],"type":"rich_text_section"}],"type":"rich_text"}
+    {"elements":[{"elements":[{"style":{"bold":true},"text":"Since DATE TIME UTC","type":"text"},{"text":": 1 kill.","type":"text"}],"type":"rich_text_section"}],"type":"rich_text"}
+    {"elements":[{"elements":[{"style":{"bold":true},"text":"What changed","type":"text"}],"type":"rich_text_section"}],"type":"rich_text"}
+    {"elements":[{"elements":[{"elements":[{"text":"No deployment of checkout is known in the 14 days before.","type":"text"}],"type":"rich_text_section"}],"style":"bullet","type":"rich_text_list"}],"type":"rich_text"}
+    {"elements":[{"elements":[{"style":{"bold":true},"text":"What to do: ","type":"text"},{"text":"Look whether its memory grew slowly (a leak) or at once (load): kubectl -n told logs checkout-1 -c app. Raise the limit only if it needs more when it is well.","type":"text"}],"type":"rich_text_section"}],"type":"rich_text"}
+    {"fields":[{"text":"*Cause:* oom.container_limit (medium confidence)","type":"mrkdwn","verbatim":true},{"text":"*Exit:* exit code 137 (SIGKILL) after 4 min","type":"mrkdwn","verbatim":true},{"text":"*Memory:* limit 512Mi; use at death not known","type":"mrkdwn","verbatim":true},{"text":"*Restarts:* 0","type":"mrkdwn","verbatim":true},{"text":"*Version:* checkout:1.2.3","type":"mrkdwn","verbatim":true},{"text":"*Team:* payments","type":"mrkdwn","verbatim":true},{"text":"*Pod:* told/checkout-1","type":"mrkdwn","verbatim":true}],"type":"section"}
+    {"elements":[{"emoji":false,"text":"Log: the cluster has none of this run.","type":"plain_text"}],"type":"context"}
+    {"elements":[{"emoji":false,"text":"test / told / Pod/checkout-1 · 6 API calls, N ms · 1 answers missing, see the thread","type":"plain_text"}],"type":"context"}
+    {"elements":[{"action_id":"killed-pods/acknowledge","text":{"emoji":false,"text":"Acknowledge","type":"plain_text"},"type":"button","value":"workload/test/told/Pod/checkout-1/app#1"},{"action_id":"killed-pods/snooze","text":{"emoji":false,"text":"Snooze 1 h","type":"plain_text"},"type":"button","value":"workload/test/told/Pod/checkout-1/app#1"}],"type":"actions"}
+    "##);
+}
+
+/// Replaces what differs from run to run: when it was, and how long the answers took.
+fn steady(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            let words: Vec<&str> = text.split(' ').collect();
+            let next = words.iter().skip(1).copied().chain([""]);
+            let steady = words.iter().zip(next).map(|(word, next)| match (word.len(), next) {
+                (_, "ms" | "ms\u{a0}") => "N",
+                (10, _) if word.parse::<chrono::NaiveDate>().is_ok() => "DATE",
+                (5, _) if word.split(':').count() == 2 && word.starts_with(char::is_numeric) => "TIME",
+                (_, _) => word,
+            });
+            *text = steady.collect::<Vec<_>>().join(" ");
+        }
+        Value::Array(items) => items.iter_mut().for_each(steady),
+        Value::Object(fields) => fields.values_mut().for_each(steady),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 #[tokio::test]
 async fn two_hundred_pods_that_a_node_gives_up_are_one_message() {
     let stage = Stage::set("storm", by_token).await;
-    let program = stage.home.serve().await;
+    let program = stage.serve(&[]).await;
     let evicted = json!({
         "phase": "Failed", "reason": "Evicted",
         "message": "The node was low on resource: memory. Threshold quantity: 100Mi, available: 61140Ki. ",
@@ -74,7 +88,7 @@ async fn two_hundred_pods_that_a_node_gives_up_are_one_message() {
 #[tokio::test]
 async fn what_a_payload_says_stays_text() {
     let stage = Stage::set("inert", by_token).await;
-    let _program = stage.home.serve().await;
+    let _program = stage.serve(&[]).await;
     let path = stage.api.pod("inert", "checkout-1", &limited()).await;
     let mut status = terminated(1, "Error", "containerd://1");
     let said = "<!channel> *fire* `rm -rf` <https://evil.example|click> <@U123>";

@@ -13,7 +13,7 @@ const LEAKED: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
 async fn no_token_is_ever_shown_or_stored_where_it_can_be_read() {
     let stage = Stage::set("secrets", by_token).await;
     stage.chat.fails(&[Fault::NotOk("internal_error"), Fault::Broken]);
-    let program = stage.home.serve_with(&[("DEVHOSE_LOG", "debug")]).await;
+    let program = stage.serve(&[("DEVHOSE_LOG", "debug")]).await;
     let path = stage.api.pod("secrets", "checkout-1", &limited()).await;
     let mut status = terminated(1, "Error", "containerd://1");
     status["containerStatuses"][0]["state"]["terminated"]["message"] = json!(format!("401 for token {LEAKED}"));

@@ -13,6 +13,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -239,8 +240,10 @@ pub(crate) fn restarted(code: i32, reason: &str, container_id: &str) -> Value {
 }
 
 fn ended(code: i32, reason: &str, container_id: &str) -> Value {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let now = Utc::now();
     json!({"exitCode": code, "reason": reason, "containerID": container_id,
-        "startedAt": "2026-01-02T03:00:00Z", "finishedAt": "2026-01-02T03:04:05Z"})
+        "startedAt": time(now - TimeDelta::seconds(245)), "finishedAt": time(now)})
 }
 
 /// The status of a running pod whose container `app` is in this state.
