@@ -177,7 +177,11 @@ impl Report<'_> {
         let place = [subject.cluster.as_str(), subject.namespace.as_str(), subject.workload.as_str()];
         let place: Vec<_> = place.into_iter().filter(|part| !part.is_empty()).collect();
         let gaps = self.collected.gaps.len() + self.changes.gaps.len();
-        let gaps = if gaps == 0 { String::new() } else { format!(" · {gaps} answers missing, see the thread") };
+        let gaps = match gaps {
+            0 => String::new(),
+            1 => " · 1 answer missing, see the thread".to_owned(),
+            _ => format!(" · {gaps} answers missing, see the thread"),
+        };
         vec![Span::plain(format!("{} · {calls} API calls, {millis} ms{gaps}", place.join(" / ")))]
     }
 }
