@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use ::bots::contract::Mode;
+
+use crate::config::Config;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::output::Output;
@@ -52,6 +55,7 @@ pub(super) async fn run(context: Context) -> Ended {
     findings.extend(config.sources.iter().filter(|source| source.insecure).map(|source| {
         warn("sources", format!("{} takes requests from anybody: give it a secret and remove `insecure`", source.name))
     }));
+    findings.extend(bots(config));
     findings.push(match crate::app::catalog(config) {
         Ok(catalog) => {
             ok("catalog", format!("{} teams, {} services", catalog.teams().count(), catalog.services().count()))
@@ -83,6 +87,24 @@ pub(super) async fn run(context: Context) -> Ended {
         });
     }
     print(&findings, context.output)
+}
+
+/// Whether bots that are to act have something to act on.
+fn bots(config: &Config) -> Vec<Finding> {
+    if let Err(error) = ::bots::clients::connect(&config.tools, &config.asked_clusters) {
+        return vec![fail("tools", error.to_string())];
+    }
+    let live: Vec<&str> =
+        config.bots.iter().filter(|(_, bot)| bot.mode == Mode::Live).map(|(name, _)| name.as_str()).collect();
+    let counts = format!("{} clusters watched, {} tools", config.clusters.len(), config.tools.len());
+    if live.is_empty() {
+        return vec![ok("bots", format!("{counts}; all bots run dry"))];
+    }
+    let live = live.join(", ");
+    if config.tools.is_empty() {
+        return vec![warn("bots", format!("{live} may act, but there is no tool to act on: add a [[tool]]"))];
+    }
+    vec![ok("bots", format!("{counts}; live: {live}"))]
 }
 
 async fn running_at(context: &Context) -> Option<String> {

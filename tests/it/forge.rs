@@ -82,7 +82,7 @@ impl Forge {
             ["issues", _, "comments"] => answer(&Value::from(self.memory.lock().unwrap().comments.clone())),
             ["issues", "comments", id] => {
                 let memory = self.memory.lock().unwrap();
-                let found = memory.comments.iter().find(|comment| comment["id"].to_string() == *id);
+                let found = memory.comments.iter().find(|comment| comment["id"].as_u64() == id.parse().ok());
                 found.map_or_else(missing, answer)
             }
             _ => missing(),
@@ -109,7 +109,7 @@ impl Forge {
             }
             ["issues", "comments", id] => {
                 let mut memory = self.memory.lock().unwrap();
-                let found = memory.comments.iter_mut().find(|comment| comment["id"].to_string() == *id);
+                let found = memory.comments.iter_mut().find(|comment| comment["id"].as_u64() == id.parse().ok());
                 found.map_or_else(missing, |comment| {
                     comment["body"] = body["body"].clone();
                     answer(comment)

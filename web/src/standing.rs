@@ -1,5 +1,6 @@
 //! How each source stands: delivering, silent beyond its usual gap, or never heard of.
 
+use bus::ids::SourceName;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
@@ -8,6 +9,9 @@ use crate::site::App;
 
 /// A source is called silent after so many of its usual longest gaps.
 const GAPS: i64 = 4;
+
+/// The sender by which this program tells what it did itself.
+const OWN_SENDER: &str = "devhose";
 
 /// No source is called silent sooner.
 const SILENT_AFTER_MIN: TimeDelta = TimeDelta::hours(1);
@@ -24,6 +28,10 @@ pub(crate) enum State {
     Waiting,
     /// Is read on demand, so that quiet means nothing.
     Imported,
+    /// Is watched by this program; how the watch stands says more than when something last changed.
+    Watched,
+    /// What this program itself did.
+    Own,
 }
 
 /// A source with its figures.
@@ -51,13 +59,14 @@ pub(crate) async fn of_all(app: &App) -> Result<Vec<Standing>, ApiError> {
     let now = (app.site.clock)();
     let figures = app.streams.sources().await?;
     let rejected = app.hooks.rejected();
+    let watched: Vec<String> = (app.watches)().into_iter().map(|watched| watched.name).collect();
     let mut all: Vec<Standing> = figures
         .iter()
         .map(|figures| {
             let sender = ingest::source::sender_of(&figures.source);
             let local = sender.is_some_and(|sender| sender.scheme == ingest::sender::Scheme::Local);
             let state = if local {
-                State::Imported
+                local_state(&figures.source, &watched)
             } else if is_silent(figures.last_at, figures.gap_p99_seconds, now) {
                 State::Silent
             } else {
@@ -105,6 +114,18 @@ pub(crate) async fn of_all(app: &App) -> Result<Vec<Standing>, ApiError> {
     }
     all.sort_by(|a, b| a.source.cmp(&b.source));
     Ok(all)
+}
+
+/// How a source stands that nobody sends to.
+fn local_state(source: &SourceName, watched: &[String]) -> State {
+    let (sender, rest) = source.as_str().split_once('/').unwrap_or((source.as_str(), ""));
+    if sender == OWN_SENDER {
+        State::Own
+    } else if watched.iter().any(|name| name == rest) {
+        State::Watched
+    } else {
+        State::Imported
+    }
 }
 
 /// After four times its usual longest gap, and at least an hour.

@@ -98,6 +98,8 @@ fn source_row(standing: Standing, now: DateTime<Utc>) -> SourceRow {
         Stands::Silent => ("silent", "◷"),
         Stands::Waiting => ("never delivered", "–"),
         Stands::Imported => ("imported", "⇣"),
+        Stands::Watched => ("watched", "✓"),
+        Stands::Own => ("our own", "⇣"),
     };
     SourceRow {
         state,
@@ -140,7 +142,10 @@ fn sentence(sources: &[Standing], quarantined: usize) -> String {
         });
     }
     if parts.is_empty() {
-        format!("All {} sources are current.", sources.len())
+        match sources.len() {
+            1 => "The one source is current.".to_owned(),
+            count => format!("All {count} sources are current."),
+        }
     } else {
         format!("{}.", parts.join("; "))
     }
