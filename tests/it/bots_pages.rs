@@ -6,16 +6,15 @@ use crate::program::{Answer, Home, Page, Program, until};
 
 const NOW: &str = "2026-11-18T15:20:00Z";
 
-/// The demo, once its bots have decided about everything.
+/// The demo, once every kill is decided about.
 async fn demo() -> (Home, Program) {
     let home = Home::new().at(NOW);
     let program = home.demo("0.3").await;
     let idle = async || {
-        let document = program.json("/api/v1/bots").await;
-        let mut bots = document["bots"].as_array().unwrap().iter();
-        bots.all(|bot| bot["lag"]["events"] == 0 && bot["open_actions"] == 0).then_some(())
+        let bot = program.json("/api/v1/bots/killed-pods").await;
+        (bot["lag"]["events"] == 0 && bot["open_actions"] == 0).then_some(())
     };
-    until("the bots have decided about everything", idle).await;
+    until("every kill is decided about", idle).await;
     (home, program)
 }
 
