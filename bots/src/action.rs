@@ -1,6 +1,6 @@
 //! What a bot may ask the runtime to do: a closed set, so that every action can be recorded, limited and told apart.
 //!
-//! An action is recorded before it is performed, under the [`Mark`] that names it for ever. How a tool performs it is
+//! An action is recorded before it is performed, under the [`Mark`](bus::mark::Mark) that names it for ever. How a tool performs it is
 //! the business of its client in [`crate::clients`].
 
 use std::time::Duration;
