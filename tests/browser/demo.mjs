@@ -12,7 +12,7 @@ async function botsIdle(url) {
   const patience = Date.now() + 120_000;
   for (;;) {
     const { bots } = await (await fetch(`${url}/api/v1/bots`)).json();
-    const idle = (bot) => bot.manifest.name !== 'killed-pods' || (bot.lag.events === 0 && bot.open_actions === 0);
+    const idle = (bot) => bot.manifest.name !== 'killed-pods' || (bot.lag.events === 0 && !bot.lag.at_least && bot.open_actions === 0);
     if (bots.every((bot) => idle(bot) && bot.last_runs.length > 0)) return;
     if (Date.now() > patience) throw new Error('the bots of the demo do not come to an end');
     await new Promise((resolve) => setTimeout(resolve, 100));

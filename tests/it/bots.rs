@@ -78,7 +78,7 @@ impl Stage {
     async fn settles(&self, program: &Program) {
         let settled = async || {
             let bot = program.json("/api/v1/bots/killed-pods").await;
-            (bot["open_actions"] == 0 && bot["lag"]["events"] == 0).then_some(())
+            (bot["open_actions"] == 0 && bot["lag"]["events"] == 0 && bot["lag"]["at_least"] == false).then_some(())
         };
         until("every action is performed", settled).await;
     }
