@@ -94,9 +94,11 @@ fn rendered(block: &Block, room: &Room) -> Vec<Value> {
         }
         Block::List(items) => list(items, room).into_iter().collect(),
         Block::Fields(all) => all.chunks(FIELDS_MAX).filter_map(|fields| facts(fields, room)).collect(),
-        Block::Code(text) if text.trim().is_empty() => Vec::new(),
         Block::Code(text) => {
             let text = lines::within(&shown(text), room.code);
+            if text.trim().is_empty() {
+                return Vec::new();
+            }
             vec![rich(&[json!({ "type": "rich_text_preformatted", "elements": [plain_span(&text)] })])]
         }
         Block::Context(spans) => context::small_print(spans, room.text).into_iter().collect(),

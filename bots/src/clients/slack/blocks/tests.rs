@@ -166,7 +166,8 @@ fn assert_text(text: &Value, max: usize) {
         }
     } else {
         let (label, value) = text.strip_prefix('*').and_then(|rest| rest.split_once(":* ")).unwrap();
-        format!("{label}\n{value}")
+        // The value stands behind its label: it begins no line, and so no quote.
+        format!("{label}\nvalue {value}")
     };
     assert!(!rest.contains(['<', '>', '*', '~', '`']), "{text}");
     assert_escaped(&rest);
@@ -264,4 +265,12 @@ proptest! {
     ) {
         check(&block_kit(&Message { summary, blocks }));
     }
+}
+
+#[test]
+fn a_log_of_which_nothing_can_be_shown_is_no_part_of_a_message() {
+    let message = |text: &str| Message { summary: "x".to_owned(), blocks: vec![Block::Code(text.to_owned())] };
+    assert_eq!(block_kit(&message("\0\u{1b}"))["blocks"], json!([]));
+    let quoting = vec![Block::Fields(vec![Field::new("Exit", "> 128")])];
+    check(&block_kit(&Message { summary: "x".to_owned(), blocks: quoting }));
 }
