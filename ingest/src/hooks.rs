@@ -89,6 +89,23 @@ impl Rejection {
         }
     }
 
+    /// Whether its sender may go on sending, so that it comes to read the answer. Who was too slow has had its time, and
+    /// a body that broke off has no rest.
+    const fn is_heard_out(&self) -> bool {
+        match self {
+            Self::TooSlow | Self::Broken(_) => false,
+            Self::UnknownSource
+            | Self::Unverified(_)
+            | Self::Method
+            | Self::Encoding(_)
+            | Self::MediaType(_)
+            | Self::TooLarge { .. }
+            | Self::OverBudget
+            | Self::DeliveryId(_)
+            | Self::Log(_) => true,
+        }
+    }
+
     /// For the operator, on the page of the source.
     fn reason(&self) -> String {
         match self {
@@ -167,7 +184,9 @@ impl Hooks {
         Ok(match self.take(source_name, head, &mut body).await {
             Ok(answer) => answer,
             Err(rejection) => {
-                linger(body);
+                if rejection.is_heard_out() {
+                    linger(body);
+                }
                 let status = rejection.status();
                 tracing::info!(
                     source.name = source_name,
