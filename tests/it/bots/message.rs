@@ -77,9 +77,15 @@ async fn two_hundred_pods_that_a_node_gives_up_are_one_message() {
     let told = async || (program.events("type:pod.evicted").await.len() == 200).then_some(());
     until("every eviction is told", told).await;
     stage.hears(1).await;
+    // One more, alone on its node, waits as each of the others did: once it is told, none of theirs can still come.
+    let more = json!({"spec": {"nodeName": "a-quiet-node"}});
+    let alone = stage.api.pod("storm", "alone-0", &more).await;
+    stage.api.set_status(&alone, evicted).await;
+    let told = async || stage.chat.messages().iter().any(|message| message.channel == "C-payments").then_some(());
+    until("the one alone is told", told).await;
     stage.settles(&program).await;
     let messages = stage.chat.messages();
-    assert_eq!(messages.len(), 1, "{messages:#?}");
+    assert_eq!(messages.len(), 2, "{messages:#?}");
     assert_eq!(messages[0].channel, "C-platform");
     let whole = messages[0].body["blocks"].to_string();
     assert!(whole.contains("node-of-the-storm"), "{whole}");
