@@ -81,9 +81,10 @@ impl Delivery {
 /// What became of a delivery that was handed in. It is durable when this exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// Where it, or the first one of the same id, stands.
-    pub offset: DeliveryOffset,
-    /// True if one of the same source and id was there already; nothing was stored then.
+    /// Where it, or the first one of the same id, stands. None if that is not known yet: on Kafka a delivery is durable
+    /// before it has its place in the log, and duplicates are found when it gets it.
+    pub offset: Option<DeliveryOffset>,
+    /// True if one of the same source and id is known to have been there already; nothing was stored then.
     pub duplicate: bool,
     /// True if the one already there has another body: the first is kept.
     pub conflict: bool,

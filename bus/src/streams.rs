@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use crate::delivery::{Delivery, NewDelivery, Receipt};
 use crate::event::{Event, Recorded};
 use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
+use crate::lease::Lease;
 use crate::query::Query;
+use crate::storage::Storage;
 
 mod body;
 mod chain;
@@ -163,6 +165,15 @@ enum Engine {
     Sqlite(sqlite::Sqlite),
 }
 
+/// Asks whichever engine there is the same question.
+macro_rules! ask {
+    ($streams:expr, $engine:ident => $question:expr) => {
+        match &$streams.engine {
+            Engine::Sqlite($engine) => $question,
+        }
+    };
+}
+
 impl Streams {
     /// Opens, or creates, the streams in a directory on a local disk.
     ///
@@ -172,20 +183,52 @@ impl Streams {
         Ok(Self { engine: Engine::Sqlite(sqlite::Sqlite::open(directory).await?) })
     }
 
+    /// Opens, or creates, the streams of a storage.
+    ///
+    /// # Errors
+    /// As [`Streams::open`].
+    pub async fn open_on(storage: &Storage) -> Result<Self, StreamError> {
+        match storage {
+            Storage::Sqlite(directory) => Self::open(directory).await,
+            Storage::Postgres(_) | Storage::Kafka(..) => Err(StreamError::Setup("not built yet".to_owned())),
+        }
+    }
+
+    /// Waits until something that only one process may do at a time is ours to do.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    #[expect(clippy::unused_async, reason = "an embedded store has one process, which never waits")]
+    pub async fn lease(&self, _name: &'static str) -> Result<Lease, StreamError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(Lease::sole()),
+        }
+    }
+
+    /// Does what an engine has to have done beside reading and writing, until `stop` turns true: on Kafka, taking what
+    /// is in the topic of deliveries into the log, and events from the log into theirs. Any number of processes may.
+    ///
+    /// # Errors
+    /// If it cannot go on; what is not done then is done at the next start.
+    pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                crate::stop::stopped(&mut stop).await;
+                Ok(())
+            }
+        }
+    }
+
     /// The newest delivery's offset, and every later one.
     #[must_use]
     pub fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.delivery_head(),
-        }
+        ask!(self, engine => engine.delivery_head())
     }
 
     /// The newest event's offset, and every later one.
     #[must_use]
     pub fn event_head(&self) -> watch::Receiver<EventOffset> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.event_head(),
-        }
+        ask!(self, engine => engine.event_head())
     }
 
     /// Stores a delivery. It is durable when this returns; a second one of the same source and id is not stored.
@@ -193,9 +236,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.append(delivery).await,
-        }
+        ask!(self, engine => engine.append(delivery).await)
     }
 
     /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns. After an
@@ -204,9 +245,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.append_all(deliveries).await,
-        }
+        ask!(self, engine => engine.append_all(deliveries).await)
     }
 
     /// Deliveries after an offset, oldest first, at most `limit` and about 32 MB of bodies.
@@ -214,9 +253,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn deliveries(&self, after: DeliveryOffset, limit: usize) -> Result<Vec<Delivery>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.deliveries(after, limit).await,
-        }
+        ask!(self, engine => engine.deliveries(after, limit).await)
     }
 
     /// One delivery.
@@ -224,9 +261,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.delivery(offset).await,
-        }
+        ask!(self, engine => engine.delivery(offset).await)
     }
 
     /// Where the delivery of that source and id stands, if there is one.
@@ -238,9 +273,7 @@ impl Streams {
         source: &SourceName,
         id: &DeliveryId,
     ) -> Result<Option<DeliveryOffset>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.delivery_by_id(source, id).await,
-        }
+        ask!(self, engine => engine.delivery_by_id(source, id).await)
     }
 
     /// Deliveries of one source, newest first, before an offset if one is given; at most `limit` and about 32 MB of
@@ -254,9 +287,7 @@ impl Streams {
         before: Option<DeliveryOffset>,
         limit: usize,
     ) -> Result<Vec<Delivery>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.deliveries_of(source, before, limit).await,
-        }
+        ask!(self, engine => engine.deliveries_of(source, before, limit).await)
     }
 
     /// Records what normalization made of deliveries, in order, and the reader's checkpoint at the last of them, in one transaction. An event whose id is recorded already is left as it is, unless it is `revise`d. Returns the events that were recorded. Also settles a quarantined delivery that is read again.
@@ -264,9 +295,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn record(&self, reader: ReaderName, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.record(reader, readings).await,
-        }
+        ask!(self, engine => engine.record(reader, readings).await)
     }
 
     /// Appends a corrected reading of events that are recorded already; from then on readers see only the later one.
@@ -275,9 +304,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn revise(&self, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.revise(readings).await,
-        }
+        ask!(self, engine => engine.revise(readings).await)
     }
 
     /// The latest readings of events after an offset, oldest first, at most `limit`: an event that was corrected
@@ -286,9 +313,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn events(&self, after: EventOffset, limit: usize) -> Result<Vec<Recorded>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.events(after, limit).await,
-        }
+        ask!(self, engine => engine.events(after, limit).await)
     }
 
     /// The latest reading of one event.
@@ -296,9 +321,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn event(&self, id: EventId) -> Result<Option<Recorded>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.event(id).await,
-        }
+        ask!(self, engine => engine.event(id).await)
     }
 
     /// The latest readings of these events, in the order asked for; unknown ids are left out.
@@ -306,9 +329,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn events_by_id(&self, ids: Vec<EventId>) -> Result<Vec<Recorded>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.events_by_id(ids).await,
-        }
+        ask!(self, engine => engine.events_by_id(ids).await)
     }
 
     /// The latest readings of the events of one delivery, in order.
@@ -316,9 +337,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn events_of(&self, delivery: DeliveryOffset) -> Result<Vec<Recorded>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.events_of(delivery).await,
-        }
+        ask!(self, engine => engine.events_of(delivery).await)
     }
 
     /// Searches events, newest first.
@@ -326,9 +345,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn search(&self, search: Search) -> Result<Page, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.search(search).await,
-        }
+        ask!(self, engine => engine.search(search).await)
     }
 
     /// Counts the events of a query in `bars` equal steps of `[from, to)`, by [`Event::time`].
@@ -342,9 +359,7 @@ impl Streams {
         to: DateTime<Utc>,
         bars: u32,
     ) -> Result<Vec<Bar>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.histogram(query, from, to, bars).await,
-        }
+        ask!(self, engine => engine.histogram(query, from, to, bars).await)
     }
 
     /// Deliveries in quarantine, oldest first, at most `limit`.
@@ -352,9 +367,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.quarantined(limit).await,
-        }
+        ask!(self, engine => engine.quarantined(limit).await)
     }
 
     /// Figures of every source that ever delivered, by name.
@@ -362,9 +375,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn sources(&self) -> Result<Vec<SourceFigures>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.sources().await,
-        }
+        ask!(self, engine => engine.sources().await)
     }
 
     /// How far a reader has come; 0 if it never read.
@@ -372,9 +383,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn checkpoint(&self, reader: ReaderName) -> Result<i64, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.checkpoint(reader).await,
-        }
+        ask!(self, engine => engine.checkpoint(reader).await)
     }
 
     /// Notes how far a reader has come.
@@ -382,9 +391,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.save_checkpoint(reader, position).await,
-        }
+        ask!(self, engine => engine.save_checkpoint(reader, position).await)
     }
 
     /// A small value of the installation, such as the generation of facts that is live.
@@ -392,9 +399,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.setting(name).await,
-        }
+        ask!(self, engine => engine.setting(name).await)
     }
 
     /// Keeps a small value of the installation.
@@ -402,9 +407,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn save_setting(&self, name: &str, value: String) -> Result<(), StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.save_setting(name, value).await,
-        }
+        ask!(self, engine => engine.save_setting(name, value).await)
     }
 
     /// Recomputes the hash chains of both streams and returns the first broken link, if any, in words. `progress` hears how many records were checked.
@@ -412,9 +415,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn verify(&self, progress: impl Fn(u64) + Send + Sync) -> Result<Option<String>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.verify(progress).await,
-        }
+        ask!(self, engine => engine.verify(progress).await)
     }
 
     /// Waits until the writer has committed what is queued, then closes the files.
@@ -422,8 +423,6 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn close(&self) -> Result<(), StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.close().await,
-        }
+        ask!(self, engine => engine.close().await)
     }
 }

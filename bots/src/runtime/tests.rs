@@ -315,7 +315,7 @@ impl Installation {
             data,
         };
         let id = event.id;
-        let reading = Reading { delivery: receipt.offset, source, outcome: Ok(vec![event]) };
+        let reading = Reading { delivery: receipt.offset.unwrap(), source, outcome: Ok(vec![event]) };
         self.streams.record(NORMALIZER, vec![reading]).await.unwrap();
         id
     }

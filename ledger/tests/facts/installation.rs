@@ -124,7 +124,7 @@ impl Installation {
                 verification: Verification::None,
             };
             let receipt = self.streams.append(new).await.unwrap();
-            let delivery = self.streams.delivery(receipt.offset).await.unwrap().unwrap();
+            let delivery = self.streams.delivery(receipt.offset.unwrap()).await.unwrap().unwrap();
             self.streams.record(READER, vec![reading(&delivery, read)]).await.unwrap();
         }
         self.counted().await;

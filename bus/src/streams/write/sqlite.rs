@@ -117,12 +117,12 @@ pub(in crate::streams) async fn append(
     for delivery in deliveries {
         if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
             let conflict = *body_hash != delivery.body_hash;
-            receipts.push(Receipt { offset: DeliveryOffset(*position), duplicate: true, conflict });
+            receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
             continue;
         }
         let row = next_delivery(state, delivery);
         known.insert(delivery.dedupe_key, (row.position, delivery.body_hash));
-        receipts.push(Receipt { offset: DeliveryOffset(row.position), duplicate: false, conflict: false });
+        receipts.push(Receipt { offset: Some(DeliveryOffset(row.position)), duplicate: false, conflict: false });
         new.push(row);
     }
     insert_deliveries(connection, &new).await?;
