@@ -6,7 +6,7 @@
 //! * [`event`], [`kind`], [`data`]: what it means.
 //! * [`cloudevents`], [`cdevents`]: how an event looks on the wire.
 //! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
-//! * [`storage`], [`lease`]: where they are kept, and who does what only one process may do.
+//! * [`storage`], [`postgres`], [`lease`]: where they are kept, and who does what only one process may do.
 //! * [`subscriptions`]: who hears which events, by which way.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
@@ -20,6 +20,7 @@ pub mod ids;
 pub mod kind;
 pub mod lease;
 pub mod mark;
+pub mod postgres;
 pub mod query;
 pub mod stop;
 pub mod storage;

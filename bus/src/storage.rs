@@ -140,7 +140,7 @@ pub enum Sasl {
         /// Password.
         password: String,
     },
-    /// SASL OAUTHBEARER with the client credentials grant of OpenID Connect.
+    /// SASL OAUTHBEARER with the client credentials grant of `OpenID` Connect.
     OauthBearer {
         /// Where tokens are had.
         token_endpoint: String,

@@ -1,6 +1,6 @@
 //! Subscriptions: who hears which events, by which way, from where on, in which order, and what is done when it fails.
 //!
-//! One model for every transport and one read path: the log. Server-sent events and WebSockets keep no position here,
+//! One model for every transport and one read path: the log. Server-sent events and `WebSockets` keep no position here,
 //! because their clients name the event that they have seen last; pull and signed webhooks keep one, with what is still
 //! to be delivered as offsets, never as payloads.
 
