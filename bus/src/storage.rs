@@ -14,7 +14,7 @@ pub enum Storage {
     /// A PostgreSQL database, for any number of processes.
     Postgres(PostgresSettings),
     /// Kafka topics take deliveries and carry events; PostgreSQL holds the searchable index and everything derived.
-    Kafka(KafkaSettings, PostgresSettings),
+    Kafka(Box<KafkaSettings>, PostgresSettings),
 }
 
 /// Where tables that are not streams are kept.
