@@ -28,6 +28,7 @@ pub(crate) use data::catalog;
 
 mod data;
 mod owners;
+pub(crate) mod roles;
 mod watched;
 
 /// Where to listen.

@@ -24,6 +24,7 @@ use crate::exit::{Exit, Failure};
 mod bots;
 mod clusters;
 mod environment;
+pub(crate) mod storage;
 
 /// What `devhose init` writes.
 pub(crate) const TEMPLATE: &str = include_str!("config/devhose.toml");
@@ -45,8 +46,14 @@ pub(crate) struct Config {
     pub(crate) listen_hooks: Option<SocketAddr>,
     /// What webhook bodies that are being received may hold in memory together, in MiB.
     pub(crate) bodies_in_flight_mib: Option<u16>,
-    /// Directory of the data.
+    /// Directory of the data, or of what this process alone keeps where others share a database.
     pub(crate) data: PathBuf,
+    /// Where streams and tables are kept.
+    pub(crate) chosen_storage: storage::Chosen,
+    /// The key that people are counted with, where processes on several machines must count them alike.
+    pub(crate) people_key: Option<storage::PeopleKey>,
+    /// Addresses that signed webhooks may go to though they are not public.
+    pub(crate) egress_allow: Vec<String>,
     /// Endpoints of senders.
     pub(crate) sources: Sources,
     /// Teams, services, environments.
@@ -73,6 +80,9 @@ struct File {
     listen_hooks: Option<SocketAddr>,
     bodies_in_flight_mib: Option<u16>,
     data: Option<PathBuf>,
+    people_key: Option<String>,
+    storage: storage::StorageEntry,
+    egress: EgressEntry,
     organisation: Organisation,
     source: Vec<SourceSettings>,
     team: Vec<TeamSettings>,
@@ -98,6 +108,12 @@ enum WeekStart {
     Monday,
     Saturday,
     Sunday,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct EgressEntry {
+    allow: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +189,9 @@ impl Config {
             listen_hooks: file.listen_hooks,
             bodies_in_flight_mib: file.bodies_in_flight_mib,
             data: file.data.map_or(defaults.data, |data| beside.join(data)),
+            chosen_storage: file.storage.build(&beside).map_err(|error| wrong(&error))?,
+            people_key: storage::people_key(file.people_key).map_err(|error| wrong(&error))?,
+            egress_allow: file.egress.allow,
             sources: Sources::new(sources),
             catalog: CatalogSettings {
                 team: file.team,
@@ -191,6 +210,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Where streams and tables are kept.
+    pub(crate) fn storage(&self) -> bus::storage::Storage {
+        self.chosen_storage.storage(&self.data)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -199,6 +225,9 @@ impl Default for Config {
             listen_hooks: None,
             bodies_in_flight_mib: None,
             data: PathBuf::from("devhose-data"),
+            chosen_storage: storage::Chosen::default(),
+            people_key: None,
+            egress_allow: Vec::new(),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),
             clusters: Vec::new(),

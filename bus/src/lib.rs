@@ -20,6 +20,7 @@ pub mod ids;
 pub mod kind;
 pub mod lease;
 pub mod mark;
+pub mod migrate;
 pub mod postgres;
 pub mod query;
 pub mod stop;
