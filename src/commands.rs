@@ -17,10 +17,12 @@ mod help;
 mod import;
 mod init;
 mod metrics;
+mod migrate;
 mod rebuild;
 mod send;
 mod serve;
 mod sources;
+mod trim;
 mod verify;
 
 /// Runs the command and says how the program ends.
@@ -57,6 +59,8 @@ fn dispatch(cli: Cli, output: Output) -> Ended {
         | Command::Metrics(_)
         | Command::Rebuild(_)
         | Command::Verify
+        | Command::Migrate(_)
+        | Command::Trim(_)
         | Command::Sources(_)
         | Command::Bots(_) => {}
     }
@@ -91,6 +95,8 @@ async fn in_runtime(command: Command, context: Context) -> Ended {
         Command::Metrics(args) => metrics::run(args, context).await,
         Command::Rebuild(args) => rebuild::run(args, context).await,
         Command::Verify => verify::run(context).await,
+        Command::Migrate(args) => migrate::run(args, context).await,
+        Command::Trim(args) => trim::run(args, context).await,
         Command::Sources(args) => sources::run(args, context).await,
         Command::Bots(args) => bots::run(args, context).await,
         Command::Completions { .. } | Command::Help { .. } | Command::Init(_) => {

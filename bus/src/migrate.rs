@@ -37,8 +37,23 @@ pub const STREAMS: Set = Set {
         "quarantine",
         "checkpoints",
         "settings",
+        "trimmed",
+        "trimmed_deliveries",
     ],
 };
+
+/// Sets the heads of a log that was copied, where an engine keeps them apart from the records.
+///
+/// # Errors
+/// If the engine fails.
+pub async fn settle_heads(to: &Tables) -> Result<(), StreamError> {
+    match to {
+        Tables::Sqlite(_) => Ok(()),
+        Tables::Postgres(settings) => {
+            postgres::settle_heads(crate::postgres::options(settings, STREAMS.schema)?).await
+        }
+    }
+}
 
 /// A value of a row, whatever the engine calls its type.
 #[derive(Debug, Clone, PartialEq)]

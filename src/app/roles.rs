@@ -79,12 +79,13 @@ pub(super) struct Shift {
 
 impl Shift {
     /// Does the work again and again until `stop`, or until trouble that is for good.
-    pub(super) async fn go_on<E>(
+    pub(super) async fn go_on<E, W>(
         mut self,
-        mut work: impl AsyncFnMut(watch::Receiver<bool>) -> Result<(), E>,
+        mut work: impl FnMut(watch::Receiver<bool>) -> W + Send,
     ) -> anyhow::Result<()>
     where
         E: std::error::Error + Send + Sync + 'static,
+        W: Future<Output = Result<(), E>> + Send,
     {
         let mut pause = PAUSE_MIN;
         loop {
@@ -112,14 +113,18 @@ impl Shift {
 }
 
 /// Waits until `name` is ours to do, does it, and stops when it is ours no more, or at `stop`.
-pub(super) async fn while_held<E: From<bus::streams::StreamError>>(
-    streams: &Streams,
-    name: &'static str,
+pub(super) async fn while_held<E, W>(
+    streams: Streams,
+    name: String,
     mut stop: watch::Receiver<bool>,
-    work: impl AsyncFnOnce(Lease, watch::Receiver<bool>) -> Result<(), E>,
-) -> Result<(), E> {
+    work: impl FnOnce(Lease, watch::Receiver<bool>) -> W + Send,
+) -> Result<(), E>
+where
+    E: From<bus::streams::StreamError>,
+    W: Future<Output = Result<(), E>> + Send,
+{
     let lease = tokio::select! {
-        lease = streams.lease(name) => lease?,
+        lease = streams.lease(&name) => lease?,
         () = stopped(&mut stop) => return Ok(()),
     };
     tracing::debug!(lease = name, epoch = lease.epoch().0, "held");

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction, ValueRef as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, Transaction, ValueRef as _};
 
 use super::{Cell, Column, Kind, Rows};
 use crate::streams::StreamError;
@@ -128,6 +128,22 @@ impl End {
         self.pool.close().await;
         Ok(())
     }
+}
+
+/// The head of a log is its last record, or where it was trimmed if nothing is left.
+pub(super) async fn settle_heads(options: PgConnectOptions) -> Result<(), StreamError> {
+    let mut connection = PgConnection::connect_with(&options).await?;
+    for log in ["deliveries", "events"] {
+        let sql = format!(
+            "update log_heads set position = last.position, chain_hash = last.chain_hash from (
+                 select position, chain_hash from {log}
+                 union all select position, chain_hash from trimmed where log = '{log}'
+                 order by position desc limit 1
+             ) last where log = '{log}'"
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;
+    }
+    Ok(connection.close().await?)
 }
 
 fn tuple(row: usize, columns: usize) -> String {
