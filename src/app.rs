@@ -8,6 +8,8 @@ use anyhow::Context as _;
 use axum::body::Body;
 use bots::clients::Client;
 use bots::runtime::{Bots, Outside};
+use bus::lease::Lease;
+use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use http::Request;
@@ -84,7 +86,7 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
         rules: config.rules.clone(),
         calendar: config.calendar,
     };
-    let ledger = Arc::new(Ledger::open(&config.data, streams.clone(), settings).await?);
+    let ledger = Arc::new(Ledger::open(&Tables::Sqlite(config.data.clone()), streams.clone(), settings).await?);
     let hooks = Hooks::new(streams.clone(), Arc::new(config.sources.clone()), Arc::clone(&now));
     let hooks = match config.bodies_in_flight_mib {
         Some(mebibytes) => hooks.with_bodies_in_flight(mebibytes),
@@ -125,7 +127,7 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
         tasks.spawn(act(bots.clone(), bots_begin, stopped.clone()));
     }
     let projector = Arc::clone(&ledger);
-    tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
+    tasks.spawn(async move { ("ledger", projector.run(Lease::sole(), stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
     Ok(Running { url, streams, ledger, bots, stop, tasks, note })
 }
@@ -173,7 +175,7 @@ async fn act(
             () = bus::stop::stopped(&mut stopped) => return ("bots", Ok(())),
         }
     }
-    ("bots", bots.run(stopped).await.map_err(anyhow::Error::from))
+    ("bots", bots.run(Lease::sole(), stopped).await.map_err(anyhow::Error::from))
 }
 
 /// The bots of the installation, with the tools that they act on.
@@ -191,7 +193,8 @@ async fn open_bots(
         owners: Arc::new(owners::CatalogOwners(catalog)),
     };
     let settings = bots::runtime::Settings { bots: config.bots.clone(), clock, crash_at: crate::config::crash_at()? };
-    Ok(Bots::open(&config.data, streams.clone(), bots::builtin::BOTS, settings, outside).await?)
+    let tables = Tables::Sqlite(config.data.clone());
+    Ok(Bots::open(&tables, streams.clone(), bots::builtin::BOTS, settings, outside).await?)
 }
 
 impl Running {
