@@ -32,7 +32,8 @@ pub enum StreamError {
     /// Another process has the data directory open.
     #[error("{0} is in use by another process: stop that one, or choose another data directory")]
     InUse(String),
-    /// The queue before the writer is full, or the disk is: nothing was stored, the sender should come again.
+    /// The queue before the writer is full, or the disk is, or the database is away: the sender should come again.
+    /// What was stored nevertheless is then a duplicate.
     #[error("the log cannot take more now: {0}")]
     Busy(&'static str),
     /// The engine refused to work as promised, such as another journal mode than asked for.
@@ -67,6 +68,9 @@ pub enum StreamError {
     /// The writer has stopped after an error; the program must be started again.
     #[error("the writer has stopped")]
     Stopped,
+    /// Another process has taken over what this one held the lease for: nothing was written.
+    #[error("the lease {0} has gone over to another process")]
+    Fenced(String),
 }
 
 /// What normalization made of one delivery.
