@@ -25,7 +25,9 @@ mod sentence;
 mod site;
 mod standing;
 mod state;
+mod subscriptions;
 mod table;
+mod tail;
 #[cfg(test)]
 mod testing;
 

@@ -109,7 +109,8 @@ impl Tail {
     /// What comes after a place. Cancel-safe.
     pub(crate) async fn after(&self, position: EventOffset) -> Result<After, ApiError> {
         loop {
-            let end = match self.kept().after(position) {
+            let look = self.kept().after(position);
+            let end = match look {
                 Look::Found(events) => return Ok(After::Shared(events)),
                 Look::Behind => return self.read(position).await,
                 Look::End(end) => end,

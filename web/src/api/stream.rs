@@ -37,7 +37,7 @@ pub(super) async fn events(
 ) -> Result<Response, ApiError> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let asked = Asked::read(&app, query.as_deref(), last.map(EventOffset), Way::Sse).await?;
-    let mut beat = tokio::time::interval(asked.heartbeat);
+    let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + asked.heartbeat, asked.heartbeat);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let told = Told {
         reader: Reader::new(tail, app.streams, asked.which, asked.position),
@@ -80,6 +80,8 @@ impl Told {
                     self.beat.reset();
                     Some(event.frame())
                 }
+                // A client that was away knows by this that it has heard all that it missed.
+                Ok(Some(Next::CaughtUp)) => Some(self.place("caught up")),
                 Ok(Some(Next::Gone(oldest))) => {
                     self.ended = true;
                     Some(gone(oldest))
@@ -90,10 +92,15 @@ impl Told {
                     None
                 }
             },
-            // The place goes along, so that whoever wants few of many events does not begin far back after a lost
-            // connection.
-            _ = self.beat.tick() => Some(Bytes::from(format!(": \nid: {}\n\n", self.reader.position()))),
+            _ = self.beat.tick() => Some(self.place("here")),
         }
+    }
+
+    /// A comment with the place in the log, so that whoever wants few of many events does not begin far back after a
+    /// lost connection.
+    fn place(&mut self, comment: &str) -> Bytes {
+        self.beat.reset();
+        Bytes::from(format!(": {comment}\nid: {}\n\n", self.reader.position()))
     }
 }
 

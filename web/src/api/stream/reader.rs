@@ -36,6 +36,8 @@ pub(super) struct Reader {
     /// Everything up to here was handed on, or is not wanted.
     position: EventOffset,
     ready: VecDeque<Ready>,
+    /// Whether the end of the log was reached once.
+    caught_up: bool,
 }
 
 /// An event that was read and not yet handed on.
@@ -59,6 +61,8 @@ impl Ready {
 #[derive(Debug)]
 pub(super) enum Next {
     Event(Arc<Written>),
+    /// The end of the log is reached for the first time: what comes from now on is new.
+    CaughtUp,
     /// What came next is not kept any more; this is the oldest event that is.
     Gone(EventOffset),
 }
@@ -66,7 +70,7 @@ pub(super) enum Next {
 impl Reader {
     pub(super) fn new(tail: Tail, streams: Streams, which: Which, position: EventOffset) -> Self {
         let head = streams.event_head();
-        Self { tail, streams, which, head, position, ready: VecDeque::new() }
+        Self { tail, streams, which, head, position, ready: VecDeque::new(), caught_up: false }
     }
 
     /// Everything wanted up to here was handed on.
@@ -100,7 +104,14 @@ impl Reader {
                 After::Read(events) => events.into_iter().map(|event| Ready::Read(Box::new(event))).collect(),
                 After::Gone(oldest) => return Ok(Some(Next::Gone(oldest))),
             };
-            if self.ready.is_empty() && self.head.changed().await.is_err() {
+            if !self.ready.is_empty() {
+                continue;
+            }
+            if !self.caught_up {
+                self.caught_up = true;
+                return Ok(Some(Next::CaughtUp));
+            }
+            if self.head.changed().await.is_err() {
                 return Ok(None);
             }
         }
