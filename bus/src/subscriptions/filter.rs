@@ -22,13 +22,13 @@ use crate::query::{Condition, Pattern, Query, Term};
 pub struct FilterError(pub String);
 
 /// Expressions stand in each other at most this deep: matching and reading are recursive.
-pub const FILTER_DEPTH_MAX: usize = 16;
+const FILTER_DEPTH_MAX: usize = 16;
 
 /// A filter holds at most this many comparisons and expressions: every event is held against all of them.
-pub const FILTER_PARTS_MAX: usize = 500;
+const FILTER_PARTS_MAX: usize = 500;
 
 /// A filter is at most this long as JSON, in bytes: it is kept in memory and shown on pages.
-pub const FILTER_BYTES_MAX: usize = 64 << 10;
+const FILTER_BYTES_MAX: usize = 64 << 10;
 
 /// The dialects, as an error names them.
 const DIALECTS: &str = "exact, prefix, suffix, all, any, not, query and kinds";
