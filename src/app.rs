@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use axum::body::Body;
 use bots::clients::Client;
 use bots::runtime::{Bots, Outside};
+use bus::storage::Tables;
 use bus::streams::Streams;
+use bus::subscriptions::Subscriptions;
 use chrono::{DateTime, Utc};
 use http::Request;
 use ingest::hooks::{Clock, Hooks};
@@ -26,6 +28,7 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use data::catalog;
 
+mod connector;
 mod data;
 mod owners;
 mod watched;
@@ -55,6 +58,7 @@ pub(crate) struct Running {
     pub(crate) streams: Streams,
     pub(crate) ledger: Arc<Ledger>,
     bots: Bots,
+    subscriptions: Subscriptions,
     stop: watch::Sender<bool>,
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
     note: Option<std::path::PathBuf>,
@@ -78,6 +82,7 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     let catalog = data::catalog(config)?;
     let Extras { clients, bots_begin } = extras;
     let bots = open_bots(config, &streams, catalog.clone(), clients, Arc::clone(&now)).await?;
+    let subscriptions = open_subscriptions(config, &streams, Arc::clone(&now)).await?;
     let settings = ledger::ledger::Settings {
         catalog,
         people_key: data::people_key(&config.data)?,
@@ -108,6 +113,7 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
         rebuilding: Arc::default(),
         hooks: hooks.clone(),
         bots: bots.clone(),
+        subscriptions: subscriptions.clone(),
         watches: watched::shown(Arc::clone(&states)),
         stop: stopped.clone(),
     });
@@ -123,11 +129,14 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
     if listen == Listen::Configured {
         watch_clusters(config, &mut tasks, &streams, &states, &stopped)?;
         tasks.spawn(act(bots.clone(), bots_begin, stopped.clone()));
+        let delivering = subscriptions.clone();
+        let stop = stopped.clone();
+        tasks.spawn(async move { ("subscriptions", delivering.run(stop).await.map_err(anyhow::Error::from)) });
     }
     let projector = Arc::clone(&ledger);
     tasks.spawn(async move { ("ledger", projector.run(stopped).await.map_err(anyhow::Error::from)) });
     let note = note_url(&config.data, &url, listen)?;
-    Ok(Running { url, streams, ledger, bots, stop, tasks, note })
+    Ok(Running { url, streams, ledger, bots, subscriptions, stop, tasks, note })
 }
 
 /// Answers at a listener until the program stops.
@@ -194,6 +203,12 @@ async fn open_bots(
     Ok(Bots::open(&config.data, streams.clone(), bots::builtin::BOTS, settings, outside).await?)
 }
 
+/// The subscriptions of the installation.
+async fn open_subscriptions(config: &Config, streams: &Streams, clock: Clock) -> Result<Subscriptions, Failure> {
+    let tables = Tables::Sqlite(config.data.clone());
+    Ok(Subscriptions::open(&tables, streams.clone(), Arc::new(connector::Refuses), clock).await?)
+}
+
 impl Running {
     /// Waits until everything stored so far is interpreted and counted.
     pub(crate) async fn caught_up(&mut self) -> Result<(), Failure> {
@@ -247,6 +262,7 @@ impl Running {
             drop(std::fs::remove_file(note));
         }
         self.bots.close().await;
+        self.subscriptions.close().await;
         self.streams.close().await?;
         failure.map_or(Ok(()), Err)
     }

@@ -59,7 +59,7 @@ pub(crate) enum Subscriptions {
         /// Its name
         name: String,
     },
-    /// Deliver the newest event that matches once more, to see whether it arrives
+    /// Send one made-up event to the endpoint of a webhook, signed, and show what it answers
     Test {
         /// Its name
         name: String,
@@ -91,9 +91,9 @@ pub(crate) enum Subscriptions {
     Redrive {
         /// Its name
         name: String,
-        /// Only the event at that offset
-        #[arg(long, value_name = "OFFSET")]
-        offset: Option<i64>,
+        /// Only these, by their numbers
+        #[arg(long = "letter", value_name = "LETTER")]
+        letters: Vec<i64>,
         /// Do it
         #[arg(long)]
         yes: bool,

@@ -39,10 +39,9 @@ async fn answer(command: Subscriptions, server: &Server, context: &Context) -> E
         }
         Subscriptions::Test { name } => {
             let answer = server.tell(Method::POST, &of(&name, "/test"), &json!({})).await?;
-            let row = vec![name, rows::at(&answer, "/offset"), rows::at(&answer, "/event/id")];
-            context.output.table(&["subscription", "offset", "id"], &[row], answer)?;
-            context.output.tell("queued; devhose subscriptions attempts shows what becomes of it");
-            Ok(Exit::Ok)
+            let exit = if rows::is_taken(&answer) { Exit::Ok } else { Exit::Problem };
+            about(context, answer, rows::one_attempt)?;
+            Ok(exit)
         }
         Subscriptions::Attempts { name, before, limit } => attempts(server, context, &name, (before, limit)).await,
         Subscriptions::Attempt { name, attempt } => {
@@ -55,7 +54,7 @@ async fn answer(command: Subscriptions, server: &Server, context: &Context) -> E
             context.output.table(&rows::DEAD_LETTER, &rows, answer)?;
             Ok(Exit::Ok)
         }
-        Subscriptions::Redrive { name, offset, yes } => redrive(server, context, &name, (offset, yes)).await,
+        Subscriptions::Redrive { name, letters, yes } => redrive(server, context, &name, (letters, yes)).await,
         Subscriptions::DryRun { which, last } => dry_run(server, context, &which, last).await,
     }
 }
@@ -191,12 +190,10 @@ async fn attempts(server: &Server, context: &Context, name: &str, page: (Option<
     Ok(Exit::Ok)
 }
 
-async fn redrive(server: &Server, context: &Context, name: &str, which: (Option<i64>, bool)) -> Ended {
-    let (offset, yes) = which;
-    let mut body = json!({"confirm": yes});
-    if let (Some(offset), Some(fields)) = (offset, body.as_object_mut()) {
-        fields.insert("offset".to_owned(), json!(offset));
-    }
+async fn redrive(server: &Server, context: &Context, name: &str, which: (Vec<i64>, bool)) -> Ended {
+    let (letters, yes) = which;
+    let letters = Some(letters).filter(|letters| !letters.is_empty());
+    let body = json!({"letters": letters, "confirm": yes});
     let answer = server.tell(Method::POST, &of(name, "/redrive"), &body).await?;
     let row = vec![
         name.to_owned(),

@@ -23,7 +23,7 @@ mod metrics;
 mod rebuild;
 mod sources;
 mod stream;
-mod subscriptions;
+pub(crate) mod subscriptions;
 
 pub(crate) use events::{document, read_query};
 

@@ -6,8 +6,8 @@ pub(super) use crate::commands::bots::{at, entries};
 
 pub(super) const SUBSCRIPTION: [&str; 8] =
     ["subscription", "state", "transport", "filter", "behind", "waiting", "parked_keys", "dead"];
-pub(super) const ATTEMPT: [&str; 7] = ["attempt", "at", "offset", "number", "outcome", "millis", "event"];
-pub(super) const DEAD_LETTER: [&str; 6] = ["offset", "at", "attempts", "key", "event", "reason"];
+pub(super) const ATTEMPT: [&str; 7] = ["attempt", "at", "offset", "number", "outcome", "millis", "verdict"];
+pub(super) const DEAD_LETTER: [&str; 6] = ["letter", "at", "offset", "attempts", "event", "reason"];
 
 pub(super) fn subscription(one: &Value) -> Vec<String> {
     vec![
@@ -62,12 +62,17 @@ pub(super) fn attempt(one: &Value) -> Vec<String> {
     vec![
         at(one, "/id"),
         at(one, "/at"),
-        at(one, "/offset"),
+        at(one, "/event"),
         at(one, "/number"),
         outcome(one),
         at(one, "/timings/total"),
-        at(one, "/event"),
+        at(one, "/verdict"),
     ]
+}
+
+/// Whether the endpoint took what it was sent.
+pub(super) fn is_taken(one: &Value) -> bool {
+    one.pointer("/response/status").and_then(Value::as_u64).is_some_and(|status| (200..300).contains(&status))
 }
 
 fn outcome(one: &Value) -> String {
@@ -82,7 +87,10 @@ pub(super) fn one_attempt(one: &Value) -> Vec<String> {
     let parts = ["resolve", "connect", "wait", "read", "total"];
     let timings = parts.map(|part| format!("{part} {}", at(one, &format!("/timings/{part}"))));
     let mut lines = vec![
-        format!("attempt {} of event {} at {}", at(one, "/number"), at(one, "/event"), at(one, "/at")),
+        match at(one, "/event_id").as_str() {
+            "-" => format!("test at {}", at(one, "/at")),
+            event => format!("attempt {} of event {event} at {}: {}", at(one, "/number"), at(one, "/at"), at(one, "/verdict")),
+        },
         format!("outcome  {}", outcome(one)),
         format!("millis   {}", timings.join(", ")),
         String::new(),
@@ -104,5 +112,12 @@ fn headers(one: &Value, pointer: &str) -> Vec<String> {
 }
 
 pub(super) fn dead_letter(one: &Value) -> Vec<String> {
-    vec![at(one, "/offset"), at(one, "/at"), at(one, "/attempts"), at(one, "/key"), at(one, "/event"), at(one, "/reason")]
+    vec![
+        at(one, "/id"),
+        at(one, "/at"),
+        at(one, "/event"),
+        at(one, "/attempts"),
+        at(one, "/event_id"),
+        at(one, "/because"),
+    ]
 }

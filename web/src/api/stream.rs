@@ -19,6 +19,7 @@ use super::ApiError;
 use crate::site::App;
 use crate::tail::Tail;
 use asked::{Asked, Way};
+pub(super) use asked::{PLACE_REMEDY, moment, start};
 use reader::{Next, Reader};
 
 mod asked;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::ids::EventOffset;
 use bus::query::{Condition, Query};
 use bus::streams::Streams;
-use bus::subscriptions::{Filter, Name, Start, State, Subscription, Transport};
+use bus::subscriptions::{Filter, Start, State, Subscription, Transport};
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 
@@ -20,6 +20,10 @@ const HEARTBEAT_SECONDS_DEFAULT: u64 = 15;
 
 /// A heartbeat may be asked for at most this rarely.
 const HEARTBEAT_SECONDS_MAX: u64 = 60;
+
+/// How a place in the log is written.
+pub(in crate::api) const PLACE_REMEDY: &str =
+    "latest, earliest, an offset, a duration such as 2h, a date, or an instant in RFC 3339";
 
 /// What to do about a place that is not kept any more.
 pub(super) const GONE_REMEDY: &str =
@@ -58,7 +62,7 @@ impl Asked {
                 return Err(ApiError::new(StatusCode::BAD_REQUEST, "subscription and filter are given both")
                     .remedy("a subscription has its filter; leave one of them out"));
             }
-            (Some(text), None) => subscriptions::filter(app, &text)?,
+            (Some(text), None) => subscriptions::filter_of_text(app, &text)?,
             (None, Some(named)) => named.spec.filter.clone(),
             (None, None) => Filter::default(),
         };
@@ -84,9 +88,7 @@ pub(super) fn gone_words(oldest: EventOffset) -> String {
 }
 
 async fn subscription(app: &App, name: &str, way: Way) -> Result<Subscription, ApiError> {
-    let unknown = || subscriptions::unknown(name);
-    let parsed: Name = name.parse().map_err(|_| unknown())?;
-    let found = app.subscriptions.get(&parsed).await?.ok_or_else(unknown)?;
+    let found = app.subscriptions.get(&subscriptions::named(name)?).await?;
     let fits = match (&found.spec.transport, way) {
         (Transport::Sse, Way::Sse) | (Transport::Websocket, Way::Websocket) => true,
         (Transport::Sse | Transport::Websocket | Transport::Pull { .. } | Transport::Webhook(_), _) => false,
@@ -116,20 +118,20 @@ fn heartbeat(query: Option<&str>) -> Result<Duration, ApiError> {
 
 /// The place in the log that `from` names.
 async fn place(app: &App, from: &str) -> Result<EventOffset, ApiError> {
-    if let Ok(offset) = from.parse() {
-        return Ok(EventOffset(offset));
+    begin(app, start(app, from)?).await
+}
+
+/// A place in the log as people write it.
+pub(in crate::api) fn start(app: &App, text: &str) -> Result<Start, ApiError> {
+    if let Ok(offset) = text.parse() {
+        return Ok(Start::After(EventOffset(offset)));
     }
-    match from {
-        "latest" => begin(app, Start::Latest).await,
-        "earliest" => begin(app, Start::Earliest).await,
-        time => {
-            let wrong = || {
-                ApiError::new(StatusCode::BAD_REQUEST, format!("from={time:?} is no place in the log"))
-                    .remedy("latest, earliest, an offset, a duration such as 2h, a date, or an instant in RFC 3339")
-            };
-            let moment = moment(time, (app.site.clock)()).ok_or_else(wrong)?;
-            begin(app, Start::Since(moment)).await
-        }
+    match text {
+        "latest" => Ok(Start::Latest),
+        "earliest" => Ok(Start::Earliest),
+        time => moment(time, (app.site.clock)()).map(Start::Since).ok_or_else(|| {
+            ApiError::new(StatusCode::BAD_REQUEST, format!("{time:?} is no place in the log")).remedy(PLACE_REMEDY)
+        }),
     }
 }
 
