@@ -8,6 +8,7 @@
 //! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
 //! * [`storage`], [`postgres`], [`lease`]: where they are kept, and who does what only one process may do.
 //! * [`subscriptions`]: who hears which events, by which way.
+//! * [`standard_webhooks`]: how what is sent to subscribers is signed.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
 
@@ -22,6 +23,7 @@ pub mod lease;
 pub mod mark;
 pub mod postgres;
 pub mod query;
+pub mod standard_webhooks;
 pub mod stop;
 pub mod storage;
 pub mod streams;
