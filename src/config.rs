@@ -52,8 +52,8 @@ pub(crate) struct Config {
     pub(crate) chosen_storage: storage::Chosen,
     /// The key that people are counted with, where processes on several machines must count them alike.
     pub(crate) people_key: Option<storage::PeopleKey>,
-    /// Addresses that signed webhooks may go to though they are not public.
-    pub(crate) egress_allow: Vec<String>,
+    /// Where signed webhooks may go beyond the public internet.
+    pub(crate) egress: Egress,
     /// Endpoints of senders.
     pub(crate) sources: Sources,
     /// Teams, services, environments.
@@ -82,7 +82,7 @@ struct File {
     data: Option<PathBuf>,
     people_key: Option<String>,
     storage: storage::StorageEntry,
-    egress: EgressEntry,
+    egress: Egress,
     organisation: Organisation,
     source: Vec<SourceSettings>,
     team: Vec<TeamSettings>,
@@ -110,10 +110,14 @@ enum WeekStart {
     Sunday,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where signed webhooks may go beyond the public internet.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct EgressEntry {
-    allow: Vec<String>,
+pub(crate) struct Egress {
+    /// Addresses, networks and host names, each with or without a port.
+    pub(crate) allow: Vec<String>,
+    /// Certificates, as PEM, of authorities that are trusted beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -191,7 +195,7 @@ impl Config {
             data: file.data.map_or(defaults.data, |data| beside.join(data)),
             chosen_storage: file.storage.build(&beside).map_err(|error| wrong(&error))?,
             people_key: storage::people_key(file.people_key).map_err(|error| wrong(&error))?,
-            egress_allow: file.egress.allow,
+            egress: Egress { ca_file: file.egress.ca_file.map(|file| beside.join(file)), ..file.egress },
             sources: Sources::new(sources),
             catalog: CatalogSettings {
                 team: file.team,
@@ -227,7 +231,7 @@ impl Default for Config {
             data: PathBuf::from("devhose-data"),
             chosen_storage: storage::Chosen::default(),
             people_key: None,
-            egress_allow: Vec::new(),
+            egress: Egress::default(),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),
             clusters: Vec::new(),

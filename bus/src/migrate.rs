@@ -49,9 +49,7 @@ pub const STREAMS: Set = Set {
 pub async fn settle_heads(to: &Tables) -> Result<(), StreamError> {
     match to {
         Tables::Sqlite(_) => Ok(()),
-        Tables::Postgres(settings) => {
-            postgres::settle_heads(crate::postgres::options(settings, STREAMS.schema)?).await
-        }
+        Tables::Postgres(settings) => postgres::settle_heads(crate::postgres::options(settings, STREAMS.schema)?).await,
     }
 }
 

@@ -211,7 +211,7 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Lease::sole()),
             Engine::Postgres(postgres) => postgres.lease(name).await,

@@ -73,7 +73,7 @@ impl Postgres {
         })
     }
 
-    pub(super) async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub(super) async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         lease::postgres::take(&self.options, name).await
     }
 
