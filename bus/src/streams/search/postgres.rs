@@ -45,11 +45,11 @@ impl Searched for Postgres {
             let mut sql = QueryBuilder::new(concat!("select ", event_columns!(), " from ("));
             for (index, walk) in walks.iter().enumerate() {
                 // Not `union all`: one event can stand in two walks.
-                sql.push(if index > 0 { " union (" } else { "(" });
+                sql.push(if index > 0 { " union " } else { "" }).push("select position from (");
                 push_walk(&mut sql, walk, window);
                 push_conditions(&mut sql, query);
                 // Every arm stops by itself: the newest of all are among the newest of each.
-                sql.push(" order by e.position desc limit ").push_bind(sql_limit(limit)).push(")");
+                sql.push(" order by e.position desc limit ").push_bind(sql_limit(limit)).push(") walk");
             }
             sql.push(" order by 1 desc limit ").push_bind(sql_limit(limit));
             sql.push(
