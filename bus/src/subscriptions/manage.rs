@@ -286,7 +286,7 @@ impl Subscriptions {
             Start::Latest => Ok(head),
             Start::After(offset) if (EventOffset::START..=head).contains(&offset) => Ok(offset),
             Start::After(offset) => {
-                Err(SubscriptionError::Invalid(format!("start after {offset}: the log has events 1 to {head}")))
+                Err(SubscriptionError::Invalid(format!("start after {offset}: the log ends at {head}")))
             }
             Start::Since(time) => Ok(events::before(&self.streams, time).await?),
         }
