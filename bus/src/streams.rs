@@ -18,13 +18,13 @@ use crate::lease::Lease;
 use crate::query::Query;
 use crate::storage::Storage;
 
-mod body;
+pub(crate) mod body;
 mod chain;
 mod read;
 mod search;
-mod sqlite;
+pub(crate) mod sqlite;
 mod verify;
-mod write;
+pub(crate) mod write;
 
 /// Why the streams could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -16,10 +16,10 @@ pub(super) mod events;
 pub(super) mod sqlite;
 
 /// One commit takes at most this many commands, so that the first of them does not wait long for the last.
-pub(super) const BATCH_COMMANDS_MAX: usize = 512;
+pub(crate) const BATCH_COMMANDS_MAX: usize = 512;
 
 /// One commit takes commands of about this many bytes: a disk writes them in a few milliseconds.
-pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
+pub(crate) const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// The queue holds at most this many commands: several commits' worth, less than a second of work.
 const QUEUED_COMMANDS_MAX: usize = 4_096;
@@ -29,18 +29,18 @@ const ROW_BYTES: usize = 256;
 
 /// A delivery, ready to be written.
 #[derive(Debug)]
-pub(super) struct PreparedDelivery {
-    pub(super) source: SourceName,
-    pub(super) delivery_id: DeliveryId,
-    pub(super) dedupe_key: [u8; 16],
-    pub(super) received_at: i64,
-    pub(super) headers: String,
-    pub(super) content_type: Option<String>,
-    pub(super) verification: &'static str,
-    pub(super) body_bytes: i64,
-    pub(super) body_hash: Hash,
+pub(crate) struct PreparedDelivery {
+    pub(crate) source: SourceName,
+    pub(crate) delivery_id: DeliveryId,
+    pub(crate) dedupe_key: [u8; 16],
+    pub(crate) received_at: i64,
+    pub(crate) headers: String,
+    pub(crate) content_type: Option<String>,
+    pub(crate) verification: &'static str,
+    pub(crate) body_bytes: i64,
+    pub(crate) body_hash: Hash,
     /// The compressed body.
-    pub(super) frame: Vec<u8>,
+    pub(crate) frame: Vec<u8>,
 }
 
 /// The receipt, or whatever else, of a command. Whoever asked may have gone: nobody minds.
@@ -91,8 +91,13 @@ impl Command {
 }
 
 impl PreparedDelivery {
-    pub(super) fn bytes(&self) -> usize {
-        ROW_BYTES + self.headers.len() + self.frame.len()
+    pub(crate) fn bytes(&self) -> usize {
+        Self::bytes_of(&self.headers, &self.frame)
+    }
+
+    /// What a row of these headers and this compressed body takes.
+    pub(crate) const fn bytes_of(headers: &str, frame: &[u8]) -> usize {
+        ROW_BYTES + headers.len() + frame.len()
     }
 
     fn new(new: NewDelivery) -> Result<Self, StreamError> {
@@ -111,7 +116,7 @@ impl PreparedDelivery {
         })
     }
 
-    pub(super) async fn prepare(deliveries: Vec<NewDelivery>) -> Result<Vec<Self>, StreamError> {
+    pub(crate) async fn prepare(deliveries: Vec<NewDelivery>) -> Result<Vec<Self>, StreamError> {
         let bytes = deliveries.iter().map(|delivery| delivery.body.len()).sum();
         off_thread(bytes, || deliveries.into_iter().map(Self::new).collect()).await?
     }
