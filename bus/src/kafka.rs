@@ -17,7 +17,7 @@ use crate::delivery::{NewDelivery, Receipt};
 use crate::storage::{KafkaSettings, PostgresSettings, Weakness};
 use crate::streams::body::off_thread;
 use crate::streams::postgres::Postgres;
-use crate::streams::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
+use crate::streams::write::queue::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 use crate::streams::{QUEUED_BYTES_MAX, StreamError};
 use client::{BackOff, Context, FLUSH_WITHIN, finish};
 use config::Role;
@@ -341,7 +341,9 @@ async fn prepare_later(shared: Arc<Shared>) {
         }
         match shared.prepare().await {
             Ok(()) => return tracing::info!("the Kafka brokers are there"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the Kafka brokers cannot be used yet"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the Kafka brokers cannot be used yet")
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod data;
 pub mod delivery;
 pub mod event;
 pub mod ids;
+mod kafka;
 pub mod kind;
 pub mod lease;
 pub mod mark;

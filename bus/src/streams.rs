@@ -3,7 +3,7 @@
 //! One read path: replay and live tail are the same loop over offsets. Only "the head moved" is signalled
 //! ([`Streams::delivery_head`], [`Streams::event_head`]); records themselves are always read from the log.
 //!
-//! Nothing here updates or deletes a delivery or an event.
+//! Nothing here updates or deletes a delivery or an event, save the declared door of retention: [`Streams::trim`].
 
 use std::path::Path;
 
@@ -14,15 +14,20 @@ use tokio::sync::watch;
 use crate::delivery::{Delivery, NewDelivery, Receipt};
 use crate::event::{Event, Recorded};
 use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
+use crate::kafka::Kafka;
 use crate::lease::Lease;
 use crate::query::Query;
-use crate::storage::Storage;
+use crate::storage::{Storage, Weakness};
+use verify::{Chained as _, Stream};
 
 pub(crate) mod body;
 mod chain;
+pub(crate) mod postgres;
 mod read;
 mod search;
 pub(crate) mod sqlite;
+mod text;
+mod trim;
 mod verify;
 pub(crate) mod write;
 
@@ -32,7 +37,8 @@ pub enum StreamError {
     /// Another process has the data directory open.
     #[error("{0} is in use by another process: stop that one, or choose another data directory")]
     InUse(String),
-    /// The queue before the writer is full, or the disk is: nothing was stored, the sender should come again.
+    /// The queue before the writer is full, or the disk is, or the database is away: the sender should come again.
+    /// What was stored nevertheless is then a duplicate.
     #[error("the log cannot take more now: {0}")]
     Busy(&'static str),
     /// The engine refused to work as promised, such as another journal mode than asked for.
@@ -41,6 +47,9 @@ pub enum StreamError {
     /// The engine failed; whether the record was stored is unknown.
     #[error("the storage engine failed")]
     Engine(#[from] sqlx::Error),
+    /// The brokers, or the client that speaks to them, failed.
+    #[error("Kafka cannot be used")]
+    Kafka(#[from] rdkafka::error::KafkaError),
     /// A migration could not be applied.
     #[error("the database could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -67,6 +76,9 @@ pub enum StreamError {
     /// The writer has stopped after an error; the program must be started again.
     #[error("the writer has stopped")]
     Stopped,
+    /// Another process has taken over what this one held the lease for: nothing was written.
+    #[error("the lease {0} has gone over to another process")]
+    Fenced(String),
 }
 
 /// What normalization made of one delivery.
@@ -163,13 +175,21 @@ pub struct Streams {
 #[derive(Debug, Clone)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+    /// Kafka before PostgreSQL.
+    Kafka(Box<Kafka>),
 }
 
-/// Asks whichever engine there is the same question.
+/// Asks whichever engine there is the same question. What Kafka is not asked itself is asked of its log.
 macro_rules! ask {
     ($streams:expr, $engine:ident => $question:expr) => {
         match &$streams.engine {
             Engine::Sqlite($engine) => $question,
+            Engine::Postgres($engine) => $question,
+            Engine::Kafka(kafka) => {
+                let $engine = &kafka.log;
+                $question
+            }
         }
     };
 }
@@ -190,7 +210,13 @@ impl Streams {
     pub async fn open_on(storage: &Storage) -> Result<Self, StreamError> {
         match storage {
             Storage::Sqlite(directory) => Self::open(directory).await,
-            Storage::Postgres(_) | Storage::Kafka(..) => Err(StreamError::Setup("not built yet".to_owned())),
+            Storage::Postgres(settings) => {
+                Ok(Self { engine: Engine::Postgres(postgres::Postgres::open(settings).await?) })
+            }
+            Storage::Kafka(kafka, postgres) => {
+                let engine = Box::pin(Kafka::open(kafka, postgres)).await?;
+                Ok(Self { engine: Engine::Kafka(Box::new(engine)) })
+            }
         }
     }
 
@@ -198,10 +224,11 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    #[expect(clippy::unused_async, reason = "an embedded store has one process, which never waits")]
-    pub async fn lease(&self, _name: &'static str) -> Result<Lease, StreamError> {
+    pub async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Lease::sole()),
+            Engine::Postgres(postgres) => postgres.lease(name).await,
+            Engine::Kafka(kafka) => kafka.log.lease(name).await,
         }
     }
 
@@ -212,10 +239,24 @@ impl Streams {
     /// If it cannot go on; what is not done then is done at the next start.
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
-            Engine::Sqlite(_) => {
+            Engine::Sqlite(_) | Engine::Postgres(_) => {
                 crate::stop::stopped(&mut stop).await;
                 Ok(())
             }
+            Engine::Kafka(kafka) => {
+                kafka.carry(stop).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// What keeps records less well than promised, as far as is known: topics of Kafka with weak settings, records that
+    /// were lost there. For a page or a report; all of it was logged as well.
+    #[must_use]
+    pub fn weaknesses(&self) -> Vec<Weakness> {
+        match &self.engine {
+            Engine::Sqlite(_) | Engine::Postgres(_) => Vec::new(),
+            Engine::Kafka(kafka) => kafka.weaknesses(),
         }
     }
 
@@ -236,7 +277,11 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        ask!(self, engine => engine.append(delivery).await)
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.append(delivery).await,
+            Engine::Postgres(engine) => engine.append(delivery).await,
+            Engine::Kafka(kafka) => kafka.append(delivery).await,
+        }
     }
 
     /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns. After an
@@ -245,7 +290,11 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        ask!(self, engine => engine.append_all(deliveries).await)
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.append_all(deliveries).await,
+            Engine::Postgres(engine) => engine.append_all(deliveries).await,
+            Engine::Kafka(kafka) => kafka.append_all(deliveries).await,
+        }
     }
 
     /// Deliveries after an offset, oldest first, at most `limit` and about 32 MB of bodies.
@@ -345,7 +394,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn search(&self, search: Search) -> Result<Page, StreamError> {
-        ask!(self, engine => engine.search(search).await)
+        ask!(self, engine => search::plan::search(engine, search).await)
     }
 
     /// Counts the events of a query in `bars` equal steps of `[from, to)`, by [`Event::time`].
@@ -415,7 +464,42 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn verify(&self, progress: impl Fn(u64) + Send + Sync) -> Result<Option<String>, StreamError> {
-        ask!(self, engine => engine.verify(progress).await)
+        ask!(self, engine => verify::verify(engine, progress).await)
+    }
+
+    /// Removes the oldest events and deliveries, up to and with these, for ever: the declared door of retention. The
+    /// hash chains go on from the last that was removed, and a removed delivery that comes again is still a duplicate.
+    /// An event that was removed is recorded again if its delivery is read again, so remove both up to the same time.
+    /// What a reader has not read yet is removed all the same. Small transactions: after an error some are removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn trim(
+        &self,
+        events_through: EventOffset,
+        deliveries_through: DeliveryOffset,
+    ) -> Result<(), StreamError> {
+        // Events first: they say which delivery they were read from.
+        for (stream, through) in [(Stream::Events, events_through.0), (Stream::Deliveries, deliveries_through.0)] {
+            while ask!(self, engine => engine.trim(stream, through).await)? {}
+        }
+        Ok(())
+    }
+
+    /// The oldest event that was not removed by [`Streams::trim`]; 1 if none was removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn oldest_event(&self) -> Result<EventOffset, StreamError> {
+        Ok(EventOffset(ask!(self, engine => engine.trimmed(Stream::Events).await)?.position + 1))
+    }
+
+    /// The oldest delivery that was not removed by [`Streams::trim`]; 1 if none was removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn oldest_delivery(&self) -> Result<DeliveryOffset, StreamError> {
+        Ok(DeliveryOffset(ask!(self, engine => engine.trimmed(Stream::Deliveries).await)?.position + 1))
     }
 
     /// Waits until the writer has committed what is queued, then closes the files.
@@ -423,6 +507,10 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn close(&self) -> Result<(), StreamError> {
-        ask!(self, engine => engine.close().await)
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+            Engine::Kafka(kafka) => kafka.close().await,
+        }
     }
 }

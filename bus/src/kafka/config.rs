@@ -100,12 +100,15 @@ fn reader(config: &mut ClientConfig, settings: &KafkaSettings) {
 
 fn security(config: &mut ClientConfig, settings: &KafkaSettings) {
     let security = &settings.security;
-    config.set("security.protocol", match (&security.tls, &security.sasl) {
-        (None, None) => "plaintext",
-        (Some(_), None) => "ssl",
-        (None, Some(_)) => "sasl_plaintext",
-        (Some(_), Some(_)) => "sasl_ssl",
-    });
+    config.set(
+        "security.protocol",
+        match (&security.tls, &security.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        },
+    );
     if let Some(tls) = &security.tls {
         config.set("enable.ssl.certificate.verification", "true");
         config.set("ssl.endpoint.identification.algorithm", "https");
@@ -162,7 +165,22 @@ mod tests {
 
     #[test]
     fn a_producer_that_a_sender_waits_for_gives_up_before_the_sender_does() {
-        insta::assert_snapshot!(told(&settings(), Role::Direct), @"");
+        insta::assert_snapshot!(told(&settings(), Role::Direct), @"
+        acks = all
+        bootstrap.servers = one:9092,two:9092
+        client.id = devhose
+        compression.type = zstd
+        delivery.timeout.ms = 6000
+        enable.idempotence = true
+        linger.ms = 5
+        message.max.bytes = 1000000
+        partitioner = murmur2_random
+        queue.buffering.max.kbytes = 65536
+        queue.buffering.max.messages = 100000
+        reconnect.backoff.max.ms = 2000
+        security.protocol = plaintext
+        socket.keepalive.enable = true
+        ");
     }
 
     #[test]
@@ -174,7 +192,26 @@ mod tests {
     #[test]
     fn the_indexer_keeps_its_position_itself() {
         let settings = KafkaSettings { instance: Some("a-1".to_owned()), ..settings() };
-        insta::assert_snapshot!(told(&settings, Role::Indexer), @"");
+        insta::assert_snapshot!(told(&settings, Role::Indexer), @"
+        allow.auto.create.topics = false
+        auto.offset.reset = earliest
+        bootstrap.servers = one:9092,two:9092
+        check.crcs = true
+        client.id = devhose
+        enable.auto.commit = false
+        enable.auto.offset.store = false
+        group.id = devhose.index
+        group.instance.id = a-1
+        isolation.level = read_committed
+        max.partition.fetch.bytes = 1000000
+        max.poll.interval.ms = 300000
+        partition.assignment.strategy = cooperative-sticky
+        queued.max.messages.kbytes = 32768
+        reconnect.backoff.max.ms = 2000
+        security.protocol = plaintext
+        session.timeout.ms = 45000
+        socket.keepalive.enable = true
+        ");
     }
 
     #[test]
@@ -190,6 +227,20 @@ mod tests {
         // Reading the files is left to the client itself.
         let config = client(&settings, Role::Admin);
         let told: Vec<_> = config.config_map().iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        bootstrap.servers = one:9092,two:9092
+        client.id = devhose
+        enable.ssl.certificate.verification = true
+        reconnect.backoff.max.ms = 2000
+        sasl.mechanism = SCRAM-SHA-512
+        sasl.password = [sanitized for safety]
+        sasl.username = devhose
+        security.protocol = sasl_ssl
+        socket.keepalive.enable = true
+        ssl.ca.location = /etc/ca.pem
+        ssl.certificate.location = /etc/own.pem
+        ssl.endpoint.identification.algorithm = https
+        ssl.key.location = /etc/own.key
+        ");
     }
 }

@@ -16,7 +16,7 @@ use crate::stop::stopped;
 use crate::streams::StreamError;
 use crate::streams::body::off_thread;
 use crate::streams::postgres::Postgres;
-use crate::streams::write::BATCH_BYTES_MAX;
+use crate::streams::write::queue::BATCH_BYTES_MAX;
 use consumer::{Heard, Taken};
 
 pub(super) mod consumer;
@@ -84,7 +84,7 @@ impl Indexer {
                 Some(Heard::Revoked(revoked, done)) => {
                     places.retain(|partition, _| !revoked.contains(partition));
                     // The consumer may have given up waiting.
-                    drop(done.send(()));
+                    done.send(()).ok();
                 }
                 Some(Heard::Records(records)) => match self.take(records, &mut places).await {
                     Ok(()) => {
@@ -224,7 +224,8 @@ enum Content {
 
 impl Read {
     fn of(taken: Taken) -> Self {
-        let content = match (taken.fields.as_ref().map_err(Clone::clone).and_then(|fields| fields.read()), taken.value) {
+        let content = match (taken.fields.as_ref().map_err(Clone::clone).and_then(|fields| fields.read()), taken.value)
+        {
             (Err(poison), value) => Content::Poison(poison, value),
             (Ok(envelope), value) if envelope.by_reference => Content::ByReference(envelope, value),
             (Ok(_), None) => Content::Poison(Poison::NoBody, None),

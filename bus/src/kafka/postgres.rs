@@ -95,13 +95,12 @@ fn file(hash: blake3::Hash, source: std::io::Error) -> StreamError {
 /// expected.
 pub(crate) async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> sqlx::Result<bool> {
     for advance in advances {
-        let found: Option<i64> = query_scalar(
-            "select next from devhose_kafka.positions where topic = $1 and \"partition\" = $2 for update",
-        )
-        .bind(&advance.topic)
-        .bind(advance.partition)
-        .fetch_optional(&mut *connection)
-        .await?;
+        let found: Option<i64> =
+            query_scalar("select next from devhose_kafka.positions where topic = $1 and \"partition\" = $2 for update")
+                .bind(&advance.topic)
+                .bind(advance.partition)
+                .fetch_optional(&mut *connection)
+                .await?;
         if found != advance.expected {
             return Ok(false);
         }

@@ -116,11 +116,7 @@ impl Producer {
             Ok(client) => {
                 let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
                 // Several messages may tell of the same error; the first has the client replaced.
-                if current.client().fatal_error().is_none() {
-                    client
-                } else {
-                    std::mem::replace(&mut *current, client)
-                }
+                if current.client().fatal_error().is_none() { client } else { std::mem::replace(&mut *current, client) }
             }
             // The old one stays, and the next message tries again.
             Err(error) => return tracing::error!(error = %error, "no new Kafka producer could be made"),

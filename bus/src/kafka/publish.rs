@@ -268,8 +268,7 @@ fn tail(
         }
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => {
-                let known: Option<Known> =
-                    message.payload().and_then(|payload| serde_json::from_slice(payload).ok());
+                let known: Option<Known> = message.payload().and_then(|payload| serde_json::from_slice(payload).ok());
                 let sequence = known.as_ref().and_then(|known| known.sequence.parse().ok());
                 if let (Some(known), Some(sequence)) = (known, sequence)
                     && sequence > after.0

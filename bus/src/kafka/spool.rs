@@ -13,7 +13,8 @@ use crate::delivery::{NewDelivery, Verification};
 use crate::storage::SpoolSettings;
 use crate::streams::StreamError;
 use crate::streams::body::decompress;
-use crate::streams::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, PreparedDelivery};
+use crate::streams::write::PreparedDelivery;
+use crate::streams::write::queue::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 
 pub(super) mod sqlite;
 
@@ -65,10 +66,20 @@ type Answer = oneshot::Sender<Result<(), StreamError>>;
 /// One thing for the writer to do.
 #[derive(Debug)]
 enum Job {
-    Put { rows: Vec<PreparedDelivery>, bytes: u64, answer: Answer },
+    Put {
+        rows: Vec<PreparedDelivery>,
+        bytes: u64,
+        answer: Answer,
+    },
     /// Everything up to that position is with the brokers.
-    Remove { up_to: i64, bytes: u64, answer: Answer },
-    Close { answer: Answer },
+    Remove {
+        up_to: i64,
+        bytes: u64,
+        answer: Answer,
+    },
+    Close {
+        answer: Answer,
+    },
 }
 
 impl Spool {
@@ -150,7 +161,7 @@ impl Room {
     fn give(&self, bytes: u64) {
         let less = |held: u64| Some(held.saturating_sub(bytes));
         // It never fails: there is always a number to give.
-        drop(self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less));
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
     }
 }
 
@@ -188,7 +199,8 @@ impl Row {
                 .delivery_id
                 .parse()
                 .map_err(|e: crate::ids::InvalidId| corrupt("delivery_id", e.to_string()))?,
-            received_at: received_at.ok_or_else(|| corrupt("received_at", format!("{} is no time", self.received_at)))?,
+            received_at: received_at
+                .ok_or_else(|| corrupt("received_at", format!("{} is no time", self.received_at)))?,
             headers: serde_json::from_str(&self.headers).map_err(|e| corrupt("headers", e.to_string()))?,
             content_type: self.content_type.clone(),
             verification: Verification::parse(&self.verification).ok_or_else(unknown)?,

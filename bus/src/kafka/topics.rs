@@ -148,16 +148,12 @@ async fn make(admin: &AdminClient<Context>, settings: &KafkaSettings, missing: &
     let retention = settings.retention_hours.map_or_else(|| "-1".to_owned(), |hours| milliseconds(hours).to_string());
     let bytes = (settings.message_bytes_max + BATCH_BYTES).to_string();
     let topic = |name| {
-        NewTopic::new(
-            name,
-            i32::from(settings.partitions),
-            TopicReplication::Fixed(i32::from(settings.replication)),
-        )
-        .set("min.insync.replicas", &in_sync)
-        .set("retention.ms", &retention)
-        .set("max.message.bytes", &bytes)
-        .set("cleanup.policy", "delete")
-        .set("unclean.leader.election.enable", "false")
+        NewTopic::new(name, i32::from(settings.partitions), TopicReplication::Fixed(i32::from(settings.replication)))
+            .set("min.insync.replicas", &in_sync)
+            .set("retention.ms", &retention)
+            .set("max.message.bytes", &bytes)
+            .set("cleanup.policy", "delete")
+            .set("unclean.leader.election.enable", "false")
     };
     let topics: Vec<_> = missing.iter().map(|name| topic(*name)).collect();
     for made in admin.create_topics(&topics, &options()).await? {
@@ -183,8 +179,7 @@ fn milliseconds(hours: u32) -> i64 {
 
 /// What can be said of topics whose settings cannot be asked for.
 fn unseen(settings: &KafkaSettings, found: &[Found]) -> Vec<Weakness> {
-    let mut weaknesses: Vec<_> =
-        found.iter().filter_map(|topic| replicas(settings, found, &topic.name)).collect();
+    let mut weaknesses: Vec<_> = found.iter().filter_map(|topic| replicas(settings, found, &topic.name)).collect();
     weaknesses.push(Weakness {
         place: "Kafka topics".to_owned(),
         what: "their settings cannot be looked at when brokers are reached with OAUTHBEARER".to_owned(),

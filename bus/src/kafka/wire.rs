@@ -141,22 +141,26 @@ impl Fields {
     /// Reads what is there.
     pub(super) fn read(&self) -> Result<Envelope, Poison> {
         let specversion = self.text("ce_specversion")?;
+        if specversion != SPECVERSION {
+            let why = format!("{specversion:?} is not the version {SPECVERSION} that is read");
+            return Err(Poison::Header { name: "ce_specversion", why });
+        }
         let event_type = self.text("ce_type")?;
-        if specversion != SPECVERSION || event_type != TYPE {
+        if event_type != TYPE {
             return Err(Poison::Type(event_type.to_owned()));
         }
         let delivery = NewDelivery {
             source: self.parsed("ce_source", str::parse)?,
             delivery_id: self.parsed("ce_id", str::parse)?,
             received_at: self.parsed("ce_time", time)?,
-            headers: self.parsed("devhose_headers", serde_json::from_str)?,
+            headers: self.parsed("devhose_headers", |text| serde_json::from_str(text))?,
             content_type: self.optional("content-type")?.map(str::to_owned),
             body: Vec::new(),
             verification: self.parsed("devhose_verification", |text| {
                 Verification::parse(text).ok_or_else(|| format!("{text:?} is none"))
             })?,
         };
-        let told = self.parsed("devhose_bodyhash", blake3::Hash::from_hex)?;
+        let told = self.parsed("devhose_bodyhash", |text| blake3::Hash::from_hex(text))?;
         let reference = self.optional("ce_dataref")?;
         if let Some(reference) = reference {
             let hash = reference.strip_prefix(REFERENCE).and_then(|hex| blake3::Hash::from_hex(hex).ok());

@@ -24,7 +24,7 @@ use crate::kafka::postgres::Tables;
 use crate::kafka::wire::{Fields, Poison};
 use crate::storage::Weakness;
 use crate::streams::StreamError;
-use crate::streams::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
+use crate::streams::write::queue::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 
 /// How often the thread looks whether it is still wanted.
 const POLL: Duration = Duration::from_millis(200);
@@ -97,7 +97,7 @@ pub(super) async fn start(settings: Settings) -> Result<Member, StreamError> {
     let run = move || {
         thread.run();
         // Whoever waited for it may have gone.
-        drop(end.send(()));
+        end.send(()).ok();
     };
     let spawned = std::thread::Builder::new().name("kafka-index".to_owned()).spawn(run);
     spawned.map(drop).map_err(|source| StreamError::File { path: "a thread for Kafka".to_owned(), source })?;
@@ -197,9 +197,8 @@ fn ends(error: &KafkaError) -> bool {
 
 impl Taken {
     fn of(message: &BorrowedMessage<'_>) -> Self {
-        let pair = |header: rdkafka::message::Header<'_, &[u8]>| {
-            (header.key.to_owned(), header.value.map(<[u8]>::to_vec))
-        };
+        let pair =
+            |header: rdkafka::message::Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
         // The library panics where a name is no text, which anybody may write.
         let read = || Fields(message.headers().map(|all| all.iter().map(pair).collect()).unwrap_or_default());
         let fields = catch_unwind(AssertUnwindSafe(read)).map_err(|_| Poison::Names);

@@ -167,3 +167,13 @@ pub(super) fn is_full(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == FULL)
 }
+
+/// Changes the hash of the first row, as a flipped bit would.
+#[cfg(test)]
+pub(super) async fn damage_first(directory: &Path) {
+    let options = engine::options(&directory.join(DATABASE_FILE));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let damage = "update spool set body_hash = zeroblob(32) where position = (select min(position) from spool)";
+    query(damage).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}

@@ -80,7 +80,17 @@ fn a_delivery_is_a_cloudevent_in_binary_mode() {
         fields(headers).0.iter().map(line).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(parcel.key(), "forge/acme");
-    insta::assert_snapshot!(lines(&parcel.headers(false)), @"");
+    insta::assert_snapshot!(lines(&parcel.headers(false)), @r#"
+    ce_specversion: 1.0
+    ce_id: 72d3162e
+    ce_source: forge/acme
+    ce_type: dev.devhose.delivery.received.v1
+    ce_time: 2026-03-02T09:00:00.000123Z
+    devhose_headers: [["x-event","pûsh \"1\""]]
+    devhose_verification: signature
+    content-type: application/json
+    devhose_bodyhash: 6e46dd10defc9b56c29a6ec56b508c21f54c08192194e4df25bf36f0c9c3c279
+    "#);
     let reference = lines(&parcel.headers(true));
     assert!(reference.contains(&format!("ce_dataref: blake3:{}", blake3::hash(b"{}").to_hex())), "{reference}");
 }
@@ -109,7 +119,19 @@ fn a_record_of_somebody_else_is_refused_in_words() {
         with("ce_dataref", Some("https://elsewhere.example/body")),
         whole.read().unwrap().check(b"[]").unwrap_err().to_string(),
     ];
-    insta::assert_snapshot!(refused.join("\n"), @"");
+    insta::assert_snapshot!(refused.join("\n"), @r#"
+    header ce_specversion is missing
+    header ce_id is missing
+    it is a "dev.devhose.delivery.received.v2", and dev.devhose.delivery.received.v1 is what this version reads
+    header ce_specversion: "0.3" is not the version 1.0 that is read
+    header ce_source: source name "a b" is not valid: only letters, digits and . _ - / are allowed
+    header ce_time: premature end of input
+    header devhose_verification: "trust me" is none
+    header devhose_headers: invalid type: map, expected a sequence at line 1 column 0
+    header devhose_bodyhash: expected 64 hex bytes, received 3
+    header ce_dataref: blake3: and the hash of the body is needed
+    the body is not the one that was sent: its BLAKE3 hash is d53d18c23212ea7b6300594bb89bce60218f6eff2b9d628b8cc42d3e79bbd5ab, the header says 6e46dd10defc9b56c29a6ec56b508c21f54c08192194e4df25bf36f0c9c3c279
+    "#);
 }
 
 #[test]
