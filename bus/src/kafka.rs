@@ -14,12 +14,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::delivery::{NewDelivery, Receipt};
+use crate::stop::stopped;
 use crate::storage::{KafkaSettings, PostgresSettings, Weakness};
 use crate::streams::body::off_thread;
 use crate::streams::postgres::Postgres;
 use crate::streams::write::queue::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 use crate::streams::{QUEUED_BYTES_MAX, StreamError};
-use client::{BackOff, Context, FLUSH_WITHIN, finish};
+use client::{BackOff, Context, FLUSH_WITHIN};
 use config::Role;
 use courier::{Courier, ShipError};
 use index::Indexer;
@@ -133,7 +134,7 @@ impl Kafka {
 
     /// Prepares the topics. With a spool that may wait for the brokers, and deliveries do not.
     async fn begin(&self) -> Result<(), StreamError> {
-        let prepared = self.prepare().await;
+        let prepared = self.shared.prepare().await;
         match (&self.intake, prepared) {
             (Intake::Brokers(..), Err(StreamError::Kafka(error))) => Err(StreamError::Setup(format!(
                 "the Kafka brokers {} cannot be used: {error}. Start them, or configure a spool that takes deliveries \
@@ -144,7 +145,7 @@ impl Kafka {
             (Intake::Spool(spool), prepared) => {
                 if let Err(error) = prepared {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the Kafka brokers cannot be used yet");
-                    self.spawn(prepare_later(self.clone_without_intake()));
+                    self.spawn(prepare_later(Arc::clone(&self.shared)));
                 }
                 let courier = self.shared.courier.clone();
                 self.spawn(forward::run(spool.clone(), courier, self.shared.stop.subscribe()));
@@ -153,16 +154,8 @@ impl Kafka {
         }
     }
 
-    fn clone_without_intake(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
-    }
-
-    async fn prepare(&self) -> Result<(), StreamError> {
-        self.shared.prepare().await
     }
 
     /// What keeps deliveries or events less well than promised, as far as is known.
@@ -334,10 +327,9 @@ async fn prepare_later(shared: Arc<Shared>) {
     let mut waits = BackOff::new();
     let mut stop = shared.stop.subscribe();
     loop {
-        let wait = waits.next();
-        // Only a stop gives none.
-        if finish(tokio::time::sleep(wait), &mut stop).await.is_none() || *stop.borrow() {
-            return;
+        tokio::select! {
+            () = tokio::time::sleep(waits.next()) => {}
+            () = stopped(&mut stop) => return,
         }
         match shared.prepare().await {
             Ok(()) => return tracing::info!("the Kafka brokers are there"),

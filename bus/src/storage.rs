@@ -112,7 +112,7 @@ pub struct Weakness {
 
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {}", self.place, self.what, self.remedy)
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
     }
 }
 

@@ -107,7 +107,7 @@ impl Courier {
     fn bury_as(&self, letter: &DeadLetter, reference: Option<blake3::Hash>) -> Result<Report, Unsent> {
         let (topic, partition, offset) = &letter.place;
         let (partition, offset) = (partition.to_string(), offset.to_string());
-        let mut headers = letter.headers.clone().unwrap_or_else(OwnedHeaders::new);
+        let mut headers = letter.headers.clone().unwrap_or_default();
         for (key, value) in [
             ("devhose_error", &letter.error),
             ("devhose_topic", topic),

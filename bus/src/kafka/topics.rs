@@ -87,7 +87,8 @@ impl Topics {
             for (topic, described) in self.all().into_iter().zip(described) {
                 let resource = described.map_err(KafkaError::AdminOp)?;
                 weaknesses.extend(replicas(settings, &found, topic));
-                weaknesses.extend(configured(settings, topic, &resource));
+                let replicas = found.iter().find(|found| found.name == topic).map_or(0, |found| found.replicas);
+                weaknesses.extend(configured(settings, replicas, &resource, topic));
             }
             Ok(weaknesses)
         }
@@ -196,12 +197,12 @@ fn replicas(settings: &KafkaSettings, found: &[Found], topic: &str) -> Option<We
     (found.replicas < usize::from(wanted)).then(|| Weakness {
         place: format!("Kafka topic {topic}"),
         what: format!("it is kept on {} of the {wanted} brokers that it should be kept on", found.replicas),
-        remedy: format!("give it {wanted} replicas with kafka-reassign-partitions"),
+        remedy: format!("give it {wanted} replicas with kafka-reassign-partitions, and then min.insync.replicas=2"),
     })
 }
 
 /// Settings of a topic that could lose something, in words.
-fn configured(settings: &KafkaSettings, topic: &str, resource: &ConfigResource) -> Vec<Weakness> {
+fn configured(settings: &KafkaSettings, replicas: usize, resource: &ConfigResource, topic: &str) -> Vec<Weakness> {
     let value = |name: &str| resource.get(name).and_then(|entry| entry.value.as_deref());
     let number = |name: &str| value(name).and_then(|text| text.parse::<i64>().ok());
     let mut found = Vec::new();
@@ -209,11 +210,12 @@ fn configured(settings: &KafkaSettings, topic: &str, resource: &ConfigResource) 
         found.push(Weakness {
             place: format!("Kafka topic {topic}"),
             what: format!("{name} is {}: {because}", value(name).unwrap_or("unknown")),
-            remedy: format!("kafka-configs --alter --topic {topic} --add-config {name}={wanted}"),
+            remedy: format!("run kafka-configs --alter --topic {topic} --add-config {name}={wanted}"),
         });
     };
     let in_sync = settings.min_insync_replicas.max(IN_SYNC_MIN);
-    if number("min.insync.replicas").is_none_or(|found| found < i64::from(in_sync)) {
+    // More than there are replicas would refuse every message.
+    if replicas >= usize::from(in_sync) && number("min.insync.replicas").is_none_or(|n| n < i64::from(in_sync)) {
         weak("min.insync.replicas", in_sync.to_string(), "what one broker acknowledged is gone with it");
     }
     if value("unclean.leader.election.enable") != Some("false") {
