@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod egress;
 pub mod event;
 pub mod ids;
+mod kafka;
 pub mod kind;
 pub mod lease;
 pub mod mark;

@@ -83,6 +83,9 @@ pub struct KafkaSettings {
     pub retention_hours: Option<u32>,
     /// Largest message, in bytes; larger bodies are kept by reference.
     pub message_bytes_max: usize,
+    /// What this process is called among those that take deliveries into the log (`group.instance.id`), if it keeps its
+    /// name over a restart: its part of the work then waits for it. No two processes may have the same.
+    pub instance: Option<String>,
     /// The local durable spool before the brokers; none if a delivery is acknowledged by the brokers themselves.
     pub spool: Option<SpoolSettings>,
 }
@@ -94,6 +97,23 @@ pub struct SpoolSettings {
     pub directory: PathBuf,
     /// It holds at most so many bytes of deliveries; beyond it senders are told to come again.
     pub bytes_max: u64,
+}
+
+/// Something that keeps what it is given less well than promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// Where.
+    pub place: String,
+    /// What is weak there, and what may come of it.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
+    }
 }
 
 /// How brokers are reached.

@@ -9,7 +9,7 @@ use zstd::bulk::{Compressor, Decompressor};
 const LEVEL: i32 = 1;
 
 /// A body or a batch larger than this is worked on in the blocking pool, so that no other task of the thread waits.
-pub(super) const INLINE_BYTES_MAX: usize = 256 << 10;
+pub(crate) const INLINE_BYTES_MAX: usize = 256 << 10;
 
 thread_local! {
     // Making a context costs more than compressing 9 kB with it.
@@ -17,7 +17,7 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-pub(super) fn compress(body: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn compress(body: &[u8]) -> io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(compressor) => compressor.compress(body),
         None => slot.insert(Compressor::new(LEVEL)?).compress(body),
@@ -25,7 +25,7 @@ pub(super) fn compress(body: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Restores a body of that many bytes; a frame that holds more is refused before it takes memory.
-pub(super) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>> {
     let body = DECOMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(decompressor) => decompressor.decompress(frame, body_bytes),
         None => slot.insert(Decompressor::new()?).decompress(frame, body_bytes),
@@ -38,7 +38,7 @@ pub(super) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>>
 }
 
 /// Runs CPU work of about so many bytes where it hinders no other task.
-pub(super) async fn off_thread<T, F>(bytes: usize, work: F) -> Result<T, super::StreamError>
+pub(crate) async fn off_thread<T, F>(bytes: usize, work: F) -> Result<T, super::StreamError>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,

@@ -64,7 +64,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(directory: &Path) -> Result<Self, StreamError> {
-        let lock = lock(directory)?;
+        let lock = lock(directory, LOCK_FILE)?;
         let path = directory.join(DATABASE_FILE);
         create_private(&path)?;
         let options = options(&path);
@@ -72,8 +72,7 @@ impl Sqlite {
         // `run` takes whatever gives a connection, in a way that makes this future one that cannot be spawned.
         sqlx::migrate!("../migrations/sqlite/streams").run_direct(None, &mut connection, false).await?;
         let checkpoint_connection = connect(&options).await?;
-        // The names of new files are durable only once the directory is.
-        File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))?;
+        sync_directory(directory)?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
@@ -160,9 +159,9 @@ impl Sqlite {
 }
 
 /// Makes the directory and takes the lock that keeps every other process out until the file is closed.
-fn lock(directory: &Path) -> Result<File, StreamError> {
+pub(crate) fn lock(directory: &Path, name: &str) -> Result<File, StreamError> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| in_directory(directory, e))?;
-    let path = directory.join(LOCK_FILE);
+    let path = directory.join(name);
     let file = create_private(&path)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StreamError::InUse(directory.display().to_string()),
@@ -171,17 +170,22 @@ fn lock(directory: &Path) -> Result<File, StreamError> {
     Ok(file)
 }
 
+/// The names of new files are durable only once the directory is.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), StreamError> {
+    File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))
+}
+
 fn in_directory(directory: &Path, source: std::io::Error) -> StreamError {
     StreamError::File { path: directory.display().to_string(), source }
 }
 
 /// Opens a file that nobody else may read, and makes it if need be. SQLite gives its log the same mode.
-fn create_private(path: &Path) -> Result<File, StreamError> {
+pub(crate) fn create_private(path: &Path) -> Result<File, StreamError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|source| StreamError::File { path: path.display().to_string(), source })
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -195,7 +199,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "0")
 }
 
-async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StreamError> {
+pub(crate) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StreamError> {
     let mut connection = SqliteConnection::connect_with(options).await?;
     check_version(&mut connection).await?;
     check_pragmas(&mut connection).await?;
@@ -224,23 +228,23 @@ async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), StreamEr
     Ok(())
 }
 
-async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("begin immediate").execute(connection).await?;
     Ok(())
 }
 
-async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("commit").execute(connection).await?;
     Ok(())
 }
 
-async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("rollback").execute(connection).await?;
     Ok(())
 }
 
 /// Copies what it can without waiting for anybody; the pages that the log still holds.
-async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     let (_, log, copied): (i64, i64, i64) =
         sqlx::query_as("pragma wal_checkpoint(passive)").fetch_one(connection).await?;
     // A log that is copied to its end is begun anew by the next commit.
@@ -248,7 +252,7 @@ async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
 }
 
 /// Copies everything and empties the log.
-async fn checkpoint_all(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn checkpoint_all(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("pragma wal_checkpoint(truncate)").execute(connection).await?;
     Ok(())
 }

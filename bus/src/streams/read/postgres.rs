@@ -87,7 +87,7 @@ impl Postgres {
     }
 
     /// One delivery is read to be looked at, so its body is checked against its hash; `verify` checks all.
-    pub(in crate::streams) async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
+    pub(crate) async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
         const SQL: &str = bounded_deliveries!("position = $3", "asc");
         let mut found = patiently(|| self.read_deliveries(bounded(SQL, 1).bind(offset.0))).await?;
         found.pop().map(whole).transpose()
@@ -106,7 +106,7 @@ impl Postgres {
         .await
     }
 
-    pub(in crate::streams) async fn events(
+    pub(crate) async fn events(
         &self,
         after: EventOffset,
         limit: usize,
@@ -194,7 +194,7 @@ impl Postgres {
         .await
     }
 
-    pub(in crate::streams) async fn checkpoint(&self, reader: ReaderName) -> Result<i64, StreamError> {
+    pub(crate) async fn checkpoint(&self, reader: ReaderName) -> Result<i64, StreamError> {
         patiently(|| async {
             let position = sqlx::query_scalar("select position from checkpoints where reader = $1").bind(reader.0);
             Ok(position.fetch_optional(&self.readers).await?.unwrap_or(0))
