@@ -88,12 +88,11 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 /// # Errors
 /// [`StreamError::Fenced`] if another process has taken over; otherwise those of the database.
 pub async fn fence(transaction: &mut PgConnection, lease: &str, epoch: Epoch) -> Result<(), StreamError> {
-    let held: Option<i32> =
-        sqlx::query_scalar("select 1 from devhose.epochs where name = $1 and epoch = $2 for share")
-            .bind(lease)
-            .bind(epoch.0)
-            .fetch_optional(transaction)
-            .await?;
+    let held: Option<i32> = sqlx::query_scalar("select 1 from devhose.epochs where name = $1 and epoch = $2 for share")
+        .bind(lease)
+        .bind(epoch.0)
+        .fetch_optional(transaction)
+        .await?;
     held.map(drop).ok_or_else(|| StreamError::Fenced(lease.to_owned()))
 }
 
@@ -105,7 +104,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
     /// (but not a full disk); serialization, deadlock; a standby that took over the address; lock timeout; shutdown,
     /// crash, start, idle sessions; a transaction that stood still.
     const TRANSIENT: [&str; 13] = [
-        "08", "53000", "53200", "53300", "40001", "40P01", "25006", "25P03", "55P03", "57P01", "57P02", "57P03", "57P05",
+        "08", "53000", "53200", "53300", "40001", "40P01", "25006", "25P03", "55P03", "57P01", "57P02", "57P03",
+        "57P05",
     ];
     match error {
         sqlx::Error::Database(error) => {

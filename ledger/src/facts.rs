@@ -23,8 +23,8 @@ pub struct PersonHash(pub(crate) u64);
 #[serde(transparent)]
 pub struct FactKey(pub String);
 
-/// Names in keys are cut after so many bytes: no tool has longer ones, but anybody can make one up, and an engine finds
-/// rows by keys of some size only.
+/// A longer name is cut in keys, in bytes: no tool has any, but anybody can make one up, and an engine finds rows by keys
+/// of some size only.
 const KEY_BYTES_MAX: usize = 1_000;
 
 impl FactKey {
@@ -38,15 +38,17 @@ impl FactKey {
     }
 }
 
-/// A name, or the beginning and the hash of one that is too long to be kept.
+/// A name as a key: of one that is too long, its beginning and its hash. The character U+0000, which no engine keeps in
+/// a key, is replaced.
 #[must_use]
 pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
+    let name = if name.contains('\0') { Cow::Owned(name.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(name) };
     if name.len() <= KEY_BYTES_MAX {
-        return Cow::Borrowed(name);
+        return name;
     }
     let hash = blake3::hash(name.as_bytes()).to_hex();
-    let mut short = name.to_owned();
-    short.truncate(name.floor_char_boundary(KEY_BYTES_MAX - hash.len() - 1));
+    let mut short = name.into_owned();
+    short.truncate(short.floor_char_boundary(KEY_BYTES_MAX - hash.len() - 1));
     Cow::Owned(format!("{short}~{hash}"))
 }
 
