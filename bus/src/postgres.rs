@@ -13,22 +13,26 @@ use crate::lease::Epoch;
 use crate::storage::PostgresSettings;
 use crate::streams::StreamError;
 
+/// Earlier servers do not end idle sessions, by which a lease is taken from a process that stands still.
+const VERSION_MIN: u32 = 140_000;
+
 /// Asking for a connection fails after this: the server is away, or too small for what is asked of it.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The schema of the streams, and of the epochs of leases.
-#[expect(dead_code, reason = "the engine is not there yet")]
 pub(crate) const STREAMS_SCHEMA: &str = "devhose";
 
 /// Settings of every session, whatever the server's defaults. A process that stands still inside a transaction holds
 /// up everybody else, so the server ends it.
-const SESSION: [(&str, &str); 5] = [
+const SESSION: [(&str, &str); 6] = [
     ("synchronous_commit", "on"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "10s"),
     ("statement_timeout", "60s"),
     // Compiling a statement takes longer than any of ours.
     ("jit", "off"),
+    // Where the limit or the position decides, a plan for any of them is a bad one.
+    ("plan_cache_mode", "force_custom_plan"),
 ];
 
 /// What the program asks for itself is tried again for this long: a server that was killed is back by then.
@@ -107,16 +111,11 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
         "08", "53000", "53200", "53300", "40001", "40P01", "25006", "25P03", "55P03", "57P01", "57P02", "57P03",
         "57P05",
     ];
-    match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| TRANSIENT.iter().any(|transient| code.starts_with(transient)))
-        }
-        // What a broken connection says depends on where it broke.
-        other => matches!(
-            other,
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-        ),
+    if let sqlx::Error::Database(error) = error {
+        return error.code().is_some_and(|code| TRANSIENT.iter().any(|transient| code.starts_with(transient)));
     }
+    // What a broken connection says depends on where it broke.
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut)
 }
 
 /// Pauses between attempts, ever longer and of random length, so that processes do not come back all at once.
@@ -179,8 +178,14 @@ pub(crate) fn random() -> f64 {
     f64::from(u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
-/// Refuses a server that acknowledges what it may lose.
+/// Refuses a server that acknowledges what it may lose, or cannot do what we need.
 async fn check(connection: &mut PgConnection) -> Result<(), StreamError> {
+    let version: String = sqlx::query_scalar("show server_version_num").fetch_one(&mut *connection).await?;
+    if version.parse::<u32>().is_ok_and(|version| version < VERSION_MIN) {
+        return Err(StreamError::Setup(format!(
+            "the PostgreSQL server has version {version}, {VERSION_MIN} is needed"
+        )));
+    }
     for setting in ["fsync", "full_page_writes"] {
         let value: String =
             sqlx::query_scalar(AssertSqlSafe(format!("show {setting}"))).fetch_one(&mut *connection).await?;
