@@ -8,6 +8,7 @@
 //! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
 //! * [`storage`], [`postgres`], [`lease`]: where they are kept, and who does what only one process may do.
 //! * [`subscriptions`]: who hears which events, by which way.
+//! * [`key`]: names as keys of tables.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
 
@@ -17,6 +18,7 @@ pub mod data;
 pub mod delivery;
 pub mod event;
 pub mod ids;
+pub mod key;
 pub mod kind;
 pub mod lease;
 pub mod mark;

@@ -203,13 +203,13 @@ async fn names_that_no_tool_has_are_kept_all_the_same() {
         let installation = Installation::start(home).await;
         let long = "x".repeat(10_000);
         let names = ["a\u{0}b", "a\u{1}b", "a", &long, &format!("{long}y")];
-        let named = |name: &&str| {
-            let mut one = deployment(1);
+        let named = |(number, name): (u32, &&str)| {
+            let mut one = deployment(number);
             one["data"]["id"] = json!(name);
             one["data"]["repository"] = json!(name);
             json!([one])
         };
-        installation.deliver(names.iter().map(named).collect()).await;
+        installation.deliver((1..).zip(&names).map(named).collect()).await;
         assert_eq!(installation.environments(), [("live".to_owned(), 5)]);
         assert_eq!(installation.difference(read).await, None);
         assert_eq!(installation.home.stored_deployments().await.len(), 5);
