@@ -57,6 +57,9 @@ pub enum BotError {
     /// A bot's function, or the task around it, ended abruptly.
     #[error("a task of the runtime ended abruptly")]
     Abrupt(#[from] tokio::task::JoinError),
+    /// Another process holds the lease on the bots now, and goes on where this one was.
+    #[error("another process runs the bots now")]
+    LeaseLost,
     /// A test asked for a crash here.
     #[error("stopped dead {0}, as asked")]
     Crashed(&'static str),

@@ -10,6 +10,7 @@
 //! * [`subscriptions`]: who hears which events, by which way.
 //! * [`egress`]: the one way by which requests leave, signed and guarded.
 //! * [`standard_webhooks`]: how what is sent to subscribers is signed.
+//! * [`key`]: names as keys of tables.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
 
@@ -21,6 +22,7 @@ pub mod egress;
 pub mod event;
 pub mod ids;
 mod kafka;
+pub mod key;
 pub mod kind;
 pub mod lease;
 pub mod mark;
