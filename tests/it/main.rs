@@ -29,4 +29,6 @@ mod replay;
 #[cfg(test)]
 mod senders;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod tidy;
