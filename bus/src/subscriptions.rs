@@ -24,9 +24,21 @@ pub use records::{
     ReplayPlan, Verdict, Which,
 };
 
+mod events;
 mod filter;
 mod handle;
+mod manage;
+mod outcome;
+mod partitions;
+mod pull;
 mod records;
+mod replay;
+mod secrets;
+mod store;
+mod webhooks;
+
+/// The lease that whoever delivers webhooks holds.
+const LEASE: &str = "subscriptions";
 
 /// The name of a subscription: part of addresses and of log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
