@@ -8,6 +8,7 @@
 //! * [`streams`]: the two logs, their readers and checkpoints, whatever engine keeps them.
 //! * [`storage`], [`postgres`], [`lease`]: where they are kept, and who does what only one process may do.
 //! * [`subscriptions`]: who hears which events, by which way.
+//! * [`egress`]: the one way by which requests leave, signed and guarded.
 //! * [`standard_webhooks`]: how what is sent to subscribers is signed.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
@@ -16,6 +17,7 @@ pub mod cdevents;
 pub mod cloudevents;
 pub mod data;
 pub mod delivery;
+pub mod egress;
 pub mod event;
 pub mod ids;
 pub mod kind;
