@@ -7,6 +7,8 @@
 
 use tokio::sync::{oneshot, watch};
 
+pub(crate) mod postgres;
+
 /// A lease that is held. It is given back when this is dropped.
 #[derive(Debug)]
 pub struct Lease {

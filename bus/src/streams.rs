@@ -3,7 +3,7 @@
 //! One read path: replay and live tail are the same loop over offsets. Only "the head moved" is signalled
 //! ([`Streams::delivery_head`], [`Streams::event_head`]); records themselves are always read from the log.
 //!
-//! Nothing here updates or deletes a delivery or an event.
+//! Nothing here updates or deletes a delivery or an event, save the declared door of retention: [`Streams::trim`].
 
 use std::path::Path;
 
@@ -17,12 +17,16 @@ use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, S
 use crate::lease::Lease;
 use crate::query::Query;
 use crate::storage::Storage;
+use verify::{Chained as _, Stream};
 
 mod body;
 mod chain;
+mod postgres;
 mod read;
 mod search;
 mod sqlite;
+mod text;
+mod trim;
 mod verify;
 mod write;
 
@@ -32,7 +36,8 @@ pub enum StreamError {
     /// Another process has the data directory open.
     #[error("{0} is in use by another process: stop that one, or choose another data directory")]
     InUse(String),
-    /// The queue before the writer is full, or the disk is: nothing was stored, the sender should come again.
+    /// The queue before the writer is full, or the disk is, or the database is away: the sender should come again.
+    /// What was stored nevertheless is then a duplicate.
     #[error("the log cannot take more now: {0}")]
     Busy(&'static str),
     /// The engine refused to work as promised, such as another journal mode than asked for.
@@ -67,6 +72,9 @@ pub enum StreamError {
     /// The writer has stopped after an error; the program must be started again.
     #[error("the writer has stopped")]
     Stopped,
+    /// Another process has taken over what this one held the lease for: nothing was written.
+    #[error("the lease {0} has gone over to another process")]
+    Fenced(String),
 }
 
 /// What normalization made of one delivery.
@@ -163,6 +171,7 @@ pub struct Streams {
 #[derive(Debug, Clone)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 /// Asks whichever engine there is the same question.
@@ -170,6 +179,7 @@ macro_rules! ask {
     ($streams:expr, $engine:ident => $question:expr) => {
         match &$streams.engine {
             Engine::Sqlite($engine) => $question,
+            Engine::Postgres($engine) => $question,
         }
     };
 }
@@ -190,7 +200,10 @@ impl Streams {
     pub async fn open_on(storage: &Storage) -> Result<Self, StreamError> {
         match storage {
             Storage::Sqlite(directory) => Self::open(directory).await,
-            Storage::Postgres(_) | Storage::Kafka(..) => Err(StreamError::Setup("not built yet".to_owned())),
+            Storage::Postgres(settings) => {
+                Ok(Self { engine: Engine::Postgres(postgres::Postgres::open(settings).await?) })
+            }
+            Storage::Kafka(..) => Err(StreamError::Setup("not built yet".to_owned())),
         }
     }
 
@@ -198,10 +211,10 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    #[expect(clippy::unused_async, reason = "an embedded store has one process, which never waits")]
-    pub async fn lease(&self, _name: &'static str) -> Result<Lease, StreamError> {
+    pub async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Lease::sole()),
+            Engine::Postgres(postgres) => postgres.lease(name).await,
         }
     }
 
@@ -212,7 +225,7 @@ impl Streams {
     /// If it cannot go on; what is not done then is done at the next start.
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
-            Engine::Sqlite(_) => {
+            Engine::Sqlite(_) | Engine::Postgres(_) => {
                 crate::stop::stopped(&mut stop).await;
                 Ok(())
             }
@@ -345,7 +358,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn search(&self, search: Search) -> Result<Page, StreamError> {
-        ask!(self, engine => engine.search(search).await)
+        ask!(self, engine => search::plan::search(engine, search).await)
     }
 
     /// Counts the events of a query in `bars` equal steps of `[from, to)`, by [`Event::time`].
@@ -415,7 +428,42 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn verify(&self, progress: impl Fn(u64) + Send + Sync) -> Result<Option<String>, StreamError> {
-        ask!(self, engine => engine.verify(progress).await)
+        ask!(self, engine => verify::verify(engine, progress).await)
+    }
+
+    /// Removes the oldest events and deliveries, up to and with these, for ever: the declared door of retention. The
+    /// hash chains go on from the last that was removed, and a removed delivery that comes again is still a duplicate.
+    /// An event that was removed is recorded again if its delivery is read again, so remove both up to the same time.
+    /// What a reader has not read yet is removed all the same. Small transactions: after an error some are removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn trim(
+        &self,
+        events_through: EventOffset,
+        deliveries_through: DeliveryOffset,
+    ) -> Result<(), StreamError> {
+        // Events first: they say which delivery they were read from.
+        for (stream, through) in [(Stream::Events, events_through.0), (Stream::Deliveries, deliveries_through.0)] {
+            while ask!(self, engine => engine.trim(stream, through).await)? {}
+        }
+        Ok(())
+    }
+
+    /// The oldest event that was not removed by [`Streams::trim`]; 1 if none was removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn oldest_event(&self) -> Result<EventOffset, StreamError> {
+        Ok(EventOffset(ask!(self, engine => engine.trimmed(Stream::Events).await)?.position + 1))
+    }
+
+    /// The oldest delivery that was not removed by [`Streams::trim`]; 1 if none was removed.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn oldest_delivery(&self) -> Result<DeliveryOffset, StreamError> {
+        Ok(DeliveryOffset(ask!(self, engine => engine.trimmed(Stream::Deliveries).await)?.position + 1))
     }
 
     /// Waits until the writer has committed what is queued, then closes the files.

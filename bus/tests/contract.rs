@@ -1,10 +1,13 @@
 //! What every engine of the streams promises, said against [`bus::streams::Streams`] alone. A new engine adds a file
 //! beside `contract/sqlite.rs` and a line to `engines`; every case then runs over it too.
+//!
+//! PostgreSQL is needed: `DEVHOSE_TEST_POSTGRES` is the address of a server in which databases may be made, as
+//! `tests/services/postgres start DIR` prints it.
 
 // Not for the compiler, which builds this file for tests only, but for the lints, which allow more in tests.
 #[cfg(test)]
 mod contract {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use bus::data::runtime::Deployment;
     use bus::data::{Data, Outcome};
@@ -13,19 +16,29 @@ mod contract {
     use bus::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, OrderKey, ReaderName, SourceName};
     use bus::kind::Kind;
     use bus::query::Query;
+    use bus::storage::Storage;
     use bus::streams::{Reading, Search, StreamError, Streams};
     use chrono::{DateTime, TimeZone, Utc};
     use futures_util::future::BoxFuture;
 
     mod deliveries;
     mod events;
+    mod parity;
+    mod postgres;
     mod searches;
     mod sqlite;
+    mod texts;
+    mod trims;
 
     /// An engine under test.
+    #[derive(Clone, Copy)]
     struct Engine {
-        open: fn(PathBuf) -> BoxFuture<'static, Result<Streams, StreamError>>,
-        alter: fn(PathBuf, Alteration) -> BoxFuture<'static, ()>,
+        /// A place of its own for an installation; the directory is empty.
+        create: fn(&Path) -> BoxFuture<'static, Storage>,
+        alter: fn(Storage, Alteration) -> BoxFuture<'static, ()>,
+        remove: fn(Storage) -> BoxFuture<'static, ()>,
+        /// Whether more than one process may have it open.
+        shared: bool,
     }
 
     /// What somebody might do to a stored record behind the program's back.
@@ -38,33 +51,38 @@ mod contract {
     }
 
     fn engines() -> Vec<Engine> {
-        vec![sqlite::engine()]
+        vec![sqlite::engine(), postgres::engine()]
     }
 
-    /// An engine with a directory of its own.
+    /// An engine with a place of its own.
     struct Installation {
         engine: Engine,
+        storage: Storage,
+        /// Removed with it.
         directory: tempfile::TempDir,
     }
 
     impl Installation {
-        fn path(&self) -> &Path {
-            self.directory.path()
+        async fn of(engine: Engine) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            Self { engine, storage: (engine.create)(directory.path()).await, directory }
         }
 
         async fn open(&self) -> Streams {
-            (self.engine.open)(self.path().to_owned()).await.unwrap()
+            Streams::open_on(&self.storage).await.unwrap()
         }
 
         async fn alter(&self, alteration: Alteration) {
-            (self.engine.alter)(self.path().to_owned(), alteration).await;
+            (self.engine.alter)(self.storage.clone(), alteration).await;
         }
     }
 
     /// Runs a case over every engine.
-    async fn over_every_engine(case: impl AsyncFn(Installation)) {
+    async fn over_every_engine(case: impl AsyncFn(&Installation)) {
         for engine in engines() {
-            case(Installation { engine, directory: tempfile::tempdir().unwrap() }).await;
+            let installation = Installation::of(engine).await;
+            case(&installation).await;
+            (engine.remove)(installation.storage).await;
         }
     }
 

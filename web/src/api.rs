@@ -126,7 +126,8 @@ impl From<StreamError> for ApiError {
             | StreamError::Migrate(_)
             | StreamError::Corrupt { .. }
             | StreamError::File { .. }
-            | StreamError::Stopped => StatusCode::INTERNAL_SERVER_ERROR,
+            | StreamError::Stopped
+            | StreamError::Fenced(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
     }

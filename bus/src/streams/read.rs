@@ -12,7 +12,11 @@ use crate::event::{Event, Origin, Recorded};
 use crate::ids::{DeliveryOffset, EventId, EventOffset, OrderKey};
 use crate::kind::Kind;
 
+pub(super) mod postgres;
 pub(super) mod sqlite;
+
+/// One read of deliveries stops after about so many bytes of bodies.
+const READ_BYTES_MAX: i64 = 32 << 20;
 
 /// A row of deliveries with its source's name and its body.
 #[derive(Debug, FromRow)]
@@ -223,4 +227,22 @@ impl SourceRow {
             gap_p99_seconds,
         })
     }
+}
+
+/// A delivery that is read to be looked at, if its body matches its hash.
+fn whole(delivery: Delivery) -> Result<Delivery, StreamError> {
+    if blake3::hash(&delivery.content.body) == delivery.body_hash {
+        return Ok(delivery);
+    }
+    Err(StreamError::Corrupt {
+        table: "delivery_bodies",
+        row: delivery.offset.0,
+        column: "body",
+        why: "it does not match its hash".to_owned(),
+    })
+}
+
+/// A limit as databases take it.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -8,17 +8,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Bar;
 
+pub(super) mod plan;
+pub(super) mod postgres;
 pub(super) mod sqlite;
 
 /// A search looks through the stream in windows of this many positions, newest first, then ever larger ones. The
 /// first is enough for most pages and small enough to be read in milliseconds without any index.
-pub(super) const WINDOW_MIN: i64 = 1 << 14;
+const WINDOW_MIN: i64 = 1 << 14;
 
 /// The largest window: what can be looked through in the time of one page, so that the search can stop after it.
-pub(super) const WINDOW_MAX: i64 = 1 << 18;
+const WINDOW_MAX: i64 = 1 << 18;
 
 /// A search that has not filled its page after this time hands over what it has, and where to go on.
-pub(super) const SEARCH_TIME_MAX: Duration = Duration::from_millis(500);
+const SEARCH_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// A histogram has at most this many bars: more than any screen has room for.
 const BARS_MAX: u32 = 1_000;

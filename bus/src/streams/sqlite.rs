@@ -1,7 +1,6 @@
 //! The embedded engine: one SQLite file, one writer, many readers. This file opens and closes it and hands work to the
 //! writer; what is written is in `write/sqlite.rs`, what is read in `read/sqlite.rs` and `search/sqlite.rs`.
 
-use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -11,12 +10,12 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::search::GapCache;
-use super::write::events::{PreparedReading, Record};
+use super::verify::Stream;
+use super::write::queue::Queue;
 use super::write::sqlite::State;
-use super::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Command, PreparedDelivery, Queue};
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
@@ -119,42 +118,11 @@ impl Sqlite {
     }
 
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
-        let receipts = answer(self.offer(prepared)?).await?;
-        receipts.first().copied().ok_or(StreamError::Stopped)
+        self.queue.append(delivery).await
     }
 
-    /// While one part is committed the next is prepared.
     pub(super) async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        const PARTS_AHEAD: usize = 2;
-        let mut receipts = Vec::with_capacity(deliveries.len());
-        let mut waiting = VecDeque::new();
-        let mut deliveries = deliveries.into_iter().peekable();
-        while deliveries.peek().is_some() {
-            let mut bytes = 0;
-            let mut part = Vec::new();
-            while part.len() < BATCH_COMMANDS_MAX && bytes < BATCH_BYTES_MAX {
-                let Some(delivery) = deliveries.next() else { break };
-                bytes += delivery.body.len();
-                part.push(delivery);
-            }
-            waiting.push_back(self.offer(PreparedDelivery::prepare(part).await?)?);
-            if waiting.len() > PARTS_AHEAD
-                && let Some(oldest) = waiting.pop_front()
-            {
-                receipts.extend(answer(oldest).await?);
-            }
-        }
-        for receiver in waiting {
-            receipts.extend(answer(receiver).await?);
-        }
-        Ok(receipts)
-    }
-
-    fn offer(&self, deliveries: Vec<PreparedDelivery>) -> Result<Receiver<Vec<Receipt>>, StreamError> {
-        let (answer, receiver) = oneshot::channel();
-        self.queue.offer(Command::Append { deliveries, receipts: Vec::new(), answer })?;
-        Ok(receiver)
+        self.queue.append_all(deliveries).await
     }
 
     pub(super) async fn record(
@@ -162,60 +130,33 @@ impl Sqlite {
         reader: ReaderName,
         readings: Vec<Reading>,
     ) -> Result<Vec<EventOffset>, StreamError> {
-        self.put_readings(Some(reader), readings).await
+        self.queue.record(Some(reader), readings).await
     }
 
     pub(super) async fn revise(&self, readings: Vec<Reading>) -> Result<Vec<EventOffset>, StreamError> {
-        self.put_readings(None, readings).await
-    }
-
-    /// Without a reader it is a correction.
-    async fn put_readings(
-        &self,
-        reader: Option<ReaderName>,
-        readings: Vec<Reading>,
-    ) -> Result<Vec<EventOffset>, StreamError> {
-        if readings.is_empty() {
-            return Ok(Vec::new());
-        }
-        let readings = PreparedReading::prepare(readings).await?;
-        let record = Record { revise: reader.is_none(), reader, readings };
-        let (sender, receiver) = oneshot::channel();
-        self.queue.put(Command::Record { record, offsets: Vec::new(), answer: sender }).await?;
-        answer(receiver).await
+        self.queue.record(None, readings).await
     }
 
     pub(super) async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
-        let (sender, receiver) = oneshot::channel();
-        self.queue.put(Command::SaveCheckpoint { reader, position, answer: sender }).await?;
-        answer(receiver).await
+        self.queue.save_checkpoint(reader, position).await
     }
 
     pub(super) async fn save_setting(&self, name: &str, value: String) -> Result<(), StreamError> {
-        let (sender, receiver) = oneshot::channel();
-        self.queue.put(Command::SaveSetting { name: name.to_owned(), value, answer: sender }).await?;
-        answer(receiver).await
+        self.queue.save_setting(name, value).await
+    }
+
+    pub(super) async fn trim(&self, stream: Stream, through: i64) -> Result<bool, StreamError> {
+        self.queue.trim(stream, through).await
     }
 
     pub(super) async fn close(&self) -> Result<(), StreamError> {
-        let (sender, receiver) = oneshot::channel();
-        let closing = match self.queue.put(Command::Close { answer: sender }).await {
-            Ok(()) => answer(receiver).await,
-            Err(error) => Err(error),
-        };
-        match closing {
+        match self.queue.close().await {
             // Another handle closed it.
             Err(StreamError::Stopped) if !self.shared.poisoned.load(Ordering::Relaxed) => Ok(()),
             Err(error) => Err(error),
             Ok(()) => Ok(()),
         }
     }
-}
-
-type Receiver<T> = oneshot::Receiver<Result<T, StreamError>>;
-
-async fn answer<T>(receiver: Receiver<T>) -> Result<T, StreamError> {
-    receiver.await.map_err(|_| StreamError::Stopped)?
 }
 
 /// Makes the directory and takes the lock that keeps every other process out until the file is closed.

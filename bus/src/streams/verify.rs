@@ -1,13 +1,69 @@
 //! Checks the hash chains: whether every record is what it was when it was written, and none is missing before the last.
 
+use super::StreamError;
+use super::body::off_thread;
 use super::chain::Hash;
 use super::read::{DeliveryRow, EventRow, LinkColumns};
+use super::write::Head;
 
-/// Which stream is checked.
+/// Records that an engine hands over at a time.
+pub(super) const VERIFY_ROWS: i64 = 500;
+
+/// What an engine is asked for while its chains are checked.
+pub(super) trait Chained {
+    /// The first records after a position, at most [`VERIFY_ROWS`].
+    async fn links(&self, stream: Stream, after: i64) -> Result<Links, StreamError>;
+
+    /// The last record that was removed, or the place before the first.
+    async fn trimmed(&self, stream: Stream) -> Result<Head, StreamError>;
+}
+
+/// Recomputes both chains; the first broken link in words. `progress` hears how many records were checked.
+pub(super) async fn verify(
+    engine: &impl Chained,
+    progress: impl Fn(u64) + Send + Sync,
+) -> Result<Option<String>, StreamError> {
+    let mut checked = 0;
+    for stream in [Stream::Deliveries, Stream::Events] {
+        let mut at = engine.trimmed(stream).await?;
+        loop {
+            let rows = engine.links(stream, at.position).await?;
+            let Some(bytes) = rows.bytes() else { break };
+            match off_thread(bytes, move || rows.check(at.position, at.chain_hash)).await? {
+                Ok((position, chain_hash)) => {
+                    checked += u64::try_from(position - at.position).unwrap_or_default();
+                    at = Head { position, chain_hash };
+                }
+                Err(broken) => {
+                    let trimmed = engine.trimmed(stream).await?;
+                    if trimmed.position <= at.position {
+                        return Ok(Some(broken));
+                    }
+                    // Records were removed meanwhile; the chain goes on behind them.
+                    at = trimmed;
+                }
+            }
+            progress(checked);
+        }
+    }
+    Ok(None)
+}
+
+/// One of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     Deliveries,
     Events,
+}
+
+impl Stream {
+    /// The name of its table.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Deliveries => "deliveries",
+            Self::Events => "events",
+        }
+    }
 }
 
 /// Records that follow each other in a stream.

@@ -1,28 +1,22 @@
-//! What the writer is handed, and the bounded queue before it. All work that needs no order (hashing, compressing,
-//! writing JSON) is done here, in the caller's task, so that the one writer only writes.
+//! What the writer is handed, and the places it gives. All work that needs no order (hashing, compressing, writing
+//! JSON) is done here, in the caller's task, so that the one writer only writes. The queue before it is in `queue.rs`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use super::StreamError;
 use super::body::{self, off_thread};
-use super::chain::{self, Hash};
-use super::{QUEUED_BYTES_MAX, StreamError};
+use super::chain::{self, DeliveryLink, Hash};
+use super::verify::Stream;
 use crate::delivery::{NewDelivery, Receipt};
-use crate::ids::{DeliveryId, EventOffset, ReaderName, SourceName};
+use crate::ids::{DeliveryId, DeliveryOffset, EventOffset, ReaderName, SourceName};
 use events::{PreparedReading, Record};
 
 pub(super) mod events;
+pub(super) mod postgres;
+pub(super) mod queue;
 pub(super) mod sqlite;
-
-/// One commit takes at most this many commands, so that the first of them does not wait long for the last.
-pub(super) const BATCH_COMMANDS_MAX: usize = 512;
-
-/// One commit takes commands of about this many bytes: a disk writes them in a few milliseconds.
-pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
-
-/// The queue holds at most this many commands: several commits' worth, less than a second of work.
-const QUEUED_COMMANDS_MAX: usize = 4_096;
 
 /// What a row takes in memory beside its texts.
 const ROW_BYTES: usize = 256;
@@ -49,11 +43,36 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, StreamError>>;
 /// One thing for the writer to do. Results are kept in the command until they are committed.
 #[derive(Debug)]
 pub(super) enum Command {
-    Append { deliveries: Vec<PreparedDelivery>, receipts: Vec<Receipt>, answer: Answer<Vec<Receipt>> },
-    Record { record: Record, offsets: Vec<EventOffset>, answer: Answer<Vec<EventOffset>> },
-    SaveCheckpoint { reader: ReaderName, position: i64, answer: Answer<()> },
-    SaveSetting { name: String, value: String, answer: Answer<()> },
-    Close { answer: Answer<()> },
+    Append {
+        deliveries: Vec<PreparedDelivery>,
+        receipts: Vec<Receipt>,
+        answer: Answer<Vec<Receipt>>,
+    },
+    Record {
+        record: Record,
+        offsets: Vec<EventOffset>,
+        answer: Answer<Vec<EventOffset>>,
+    },
+    SaveCheckpoint {
+        reader: ReaderName,
+        position: i64,
+        answer: Answer<()>,
+    },
+    SaveSetting {
+        name: String,
+        value: String,
+        answer: Answer<()>,
+    },
+    /// Removes some of the oldest records; whether there are more to remove.
+    Trim {
+        stream: Stream,
+        through: i64,
+        more: bool,
+        answer: Answer<bool>,
+    },
+    Close {
+        answer: Answer<()>,
+    },
 }
 
 impl Command {
@@ -63,6 +82,7 @@ impl Command {
         match self {
             Self::Append { receipts, answer, .. } => drop(answer.send(Ok(receipts))),
             Self::Record { offsets, answer, .. } => drop(answer.send(Ok(offsets))),
+            Self::Trim { more, answer, .. } => drop(answer.send(Ok(more))),
             Self::SaveCheckpoint { answer, .. } | Self::SaveSetting { answer, .. } | Self::Close { answer } => {
                 drop(answer.send(Ok(())));
             }
@@ -74,10 +94,37 @@ impl Command {
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(error))),
             Self::Record { answer, .. } => drop(answer.send(Err(error))),
+            Self::Trim { answer, .. } => drop(answer.send(Err(error))),
             Self::SaveCheckpoint { answer, .. } | Self::SaveSetting { answer, .. } | Self::Close { answer } => {
                 drop(answer.send(Err(error)));
             }
         }
+    }
+
+    /// The deliveries that it appends.
+    pub(super) fn deliveries(&self) -> &[PreparedDelivery] {
+        match self {
+            Self::Append { deliveries, .. } => deliveries,
+            Self::Record { .. }
+            | Self::SaveCheckpoint { .. }
+            | Self::SaveSetting { .. }
+            | Self::Trim { .. }
+            | Self::Close { .. } => &[],
+        }
+    }
+
+    /// The sources that it names.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        let readings = match self {
+            Self::Record { record, .. } => record.readings.as_slice(),
+            Self::Append { .. }
+            | Self::SaveCheckpoint { .. }
+            | Self::SaveSetting { .. }
+            | Self::Trim { .. }
+            | Self::Close { .. } => &[],
+        };
+        let deliveries = self.deliveries().iter().map(|delivery| &delivery.source);
+        deliveries.chain(readings.iter().map(|reading| &reading.source))
     }
 
     fn bytes(&self) -> usize {
@@ -85,7 +132,7 @@ impl Command {
             Self::Append { deliveries, .. } => deliveries.iter().map(PreparedDelivery::bytes).sum(),
             Self::Record { record, .. } => record.readings.iter().map(PreparedReading::bytes).sum(),
             Self::SaveSetting { value, .. } => ROW_BYTES + value.len(),
-            Self::SaveCheckpoint { .. } | Self::Close { .. } => ROW_BYTES,
+            Self::SaveCheckpoint { .. } | Self::Trim { .. } | Self::Close { .. } => ROW_BYTES,
         }
     }
 }
@@ -117,64 +164,68 @@ impl PreparedDelivery {
     }
 }
 
-/// A command in the queue, with the room it takes there.
+/// The end of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) position: i64,
+    pub(super) chain_hash: Hash,
+}
+
+/// A delivery with its place in the stream.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) command: Command,
-    pub(super) bytes: usize,
-    /// Held until the command is answered.
-    pub(super) room: OwnedSemaphorePermit,
+pub(super) struct PlacedDelivery<'a> {
+    pub(super) position: i64,
+    pub(super) chain_hash: Hash,
+    pub(super) delivery: &'a PreparedDelivery,
 }
 
-/// The way to the writer.
-#[derive(Debug, Clone)]
-pub(super) struct Queue {
-    jobs: mpsc::Sender<Job>,
-    room: Arc<Semaphore>,
-}
+/// Deliveries that are stored already, by their dedupe key: where, and the hash of their body.
+pub(super) type KnownDeliveries = HashMap<[u8; 16], (i64, Hash)>;
 
-impl Queue {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Job>) {
-        let (jobs, receiver) = mpsc::channel(QUEUED_COMMANDS_MAX);
-        (Self { jobs, room: Arc::new(Semaphore::new(QUEUED_BYTES_MAX)) }, receiver)
+impl Head {
+    /// The end as a row says, or the beginning.
+    pub(super) fn new(row: Option<(i64, Vec<u8>)>) -> sqlx::Result<Self> {
+        let Some((position, hash)) = row else { return Ok(Self { position: 0, chain_hash: chain::START }) };
+        let chain_hash = hash.try_into().map_err(|_| sqlx::Error::Decode("a chain hash has 32 bytes".into()))?;
+        Ok(Self { position, chain_hash })
     }
 
-    /// Queues a sender's command, or refuses it at once: the sender comes again, memory does not.
-    pub(super) fn offer(&self, command: Command) -> Result<(), StreamError> {
-        const FULL: StreamError = StreamError::Busy("too many deliveries wait to be written");
-        let slot = self.jobs.try_reserve().map_err(|error| match error {
-            mpsc::error::TrySendError::Full(()) => FULL,
-            mpsc::error::TrySendError::Closed(()) => StreamError::Stopped,
-        })?;
-        let bytes = command.bytes();
-        let room = Arc::clone(&self.room).try_acquire_many_owned(permits(bytes)).map_err(|_| FULL)?;
-        slot.send(Job { command, bytes, room });
-        Ok(())
+    /// Gives the deliveries that are not known their places; a receipt for each of all, in order.
+    pub(super) fn place<'a>(
+        &mut self,
+        deliveries: &[&'a PreparedDelivery],
+        mut known: KnownDeliveries,
+    ) -> (Vec<Receipt>, Vec<PlacedDelivery<'a>>) {
+        let mut receipts = Vec::with_capacity(deliveries.len());
+        let mut placed = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
+                let conflict = *body_hash != delivery.body_hash;
+                receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
+                continue;
+            }
+            *self = self.after(delivery);
+            known.insert(delivery.dedupe_key, (self.position, delivery.body_hash));
+            let offset = Some(DeliveryOffset(self.position));
+            receipts.push(Receipt { offset, duplicate: false, conflict: false });
+            placed.push(PlacedDelivery { position: self.position, chain_hash: self.chain_hash, delivery });
+        }
+        (receipts, placed)
     }
 
-    /// Queues a command of the program's own as soon as there is room. Cancel-safe: it is queued whole or not at all.
-    pub(super) async fn put(&self, command: Command) -> Result<(), StreamError> {
-        let bytes = command.bytes();
-        let room = Arc::clone(&self.room).acquire_many_owned(permits(bytes)).await;
-        let room = room.map_err(|_| StreamError::Stopped)?;
-        self.jobs.send(Job { command, bytes, room }).await.map_err(|_| StreamError::Stopped)
+    /// The end once that delivery is there.
+    fn after(&self, delivery: &PreparedDelivery) -> Self {
+        let link = DeliveryLink {
+            position: self.position + 1,
+            source: delivery.source.as_str(),
+            delivery_id: delivery.delivery_id.as_str(),
+            received_at: delivery.received_at,
+            headers: &delivery.headers,
+            content_type: delivery.content_type.as_deref(),
+            verification: delivery.verification,
+            body_bytes: delivery.body_bytes,
+            body_hash: &delivery.body_hash,
+        };
+        Self { position: link.position, chain_hash: link.hash(&self.chain_hash) }
     }
-}
-
-/// A command larger than the whole queue takes the whole queue.
-fn permits(bytes: usize) -> u32 {
-    u32::try_from(bytes.min(QUEUED_BYTES_MAX)).unwrap_or(u32::MAX)
-}
-
-/// Waits for work and takes all there is, up to the limits of one commit; none once the queue is closed and empty.
-pub(super) async fn next_batch(jobs: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
-    let first = jobs.recv().await?;
-    let mut bytes = first.bytes;
-    let mut batch = vec![first];
-    while batch.len() < BATCH_COMMANDS_MAX && bytes < BATCH_BYTES_MAX {
-        let Ok(job) = jobs.try_recv() else { break };
-        bytes += job.bytes;
-        batch.push(job);
-    }
-    Some(batch)
 }

@@ -114,11 +114,12 @@ async fn offsets_are_dense_and_in_order_under_concurrency() {
 
 #[tokio::test]
 async fn a_second_program_on_the_same_directory_is_refused() {
-    over_every_engine(async |installation| {
+    for engine in engines().into_iter().filter(|engine| !engine.shared) {
+        let installation = Installation::of(engine).await;
         let streams = installation.open().await;
-        let refused = (installation.engine.open)(installation.path().to_owned()).await.unwrap_err();
+        let refused = Streams::open_on(&installation.storage).await.unwrap_err();
         assert!(matches!(refused, StreamError::InUse(_)));
-        let directory = installation.path().display();
+        let directory = installation.directory.path().display();
         assert_eq!(
             refused.to_string(),
             format!("{directory} is in use by another process: stop that one, or choose another data directory")
@@ -126,8 +127,7 @@ async fn a_second_program_on_the_same_directory_is_refused() {
         streams.append(delivery("a", b"{}")).await.expect("the first goes on undisturbed");
         streams.close().await.unwrap();
         installation.open().await;
-    })
-    .await;
+    }
 }
 
 #[tokio::test]

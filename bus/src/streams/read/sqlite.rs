@@ -5,7 +5,7 @@ use sqlx::query::QueryAs;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, Sqlite as Database};
 
-use super::{DeliveryRow, EventRow, LinkColumns, QuarantineRow, SourceRow};
+use super::{DeliveryRow, EventRow, LinkColumns, QuarantineRow, READ_BYTES_MAX, SourceRow, sql_limit, whole};
 use crate::delivery::Delivery;
 use crate::event::Recorded;
 use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
@@ -13,14 +13,10 @@ use crate::streams::body::off_thread;
 use crate::streams::chain;
 use crate::streams::search::{GAP_DAYS, GAP_DELIVERIES_MAX, gap_p99_seconds};
 use crate::streams::sqlite::Sqlite;
-use crate::streams::verify::{Links, Stream};
+use crate::streams::trim::sqlite::trimmed;
+use crate::streams::verify::{Chained, Links, Stream, VERIFY_ROWS};
+use crate::streams::write::Head;
 use crate::streams::{Quarantined, SourceFigures, StreamError};
-
-/// One read of deliveries stops after about so many bytes of bodies.
-const READ_BYTES_MAX: i64 = 32 << 20;
-
-/// Rows that [`Sqlite::verify`] holds at a time.
-const VERIFY_ROWS: i64 = 500;
 
 macro_rules! delivery_columns {
     () => {
@@ -97,16 +93,7 @@ impl Sqlite {
         let sql = concat!(delivery_columns!(), "where d.position = ?");
         let row: Option<DeliveryRow> = sqlx::query_as(sql).bind(offset.0).fetch_optional(&self.readers).await?;
         let Some(row) = row else { return Ok(None) };
-        let delivery = row.into_delivery()?;
-        if blake3::hash(&delivery.content.body) != delivery.body_hash {
-            return Err(StreamError::Corrupt {
-                table: "delivery_bodies",
-                row: offset.0,
-                column: "body",
-                why: "it does not match its hash".to_owned(),
-            });
-        }
-        Ok(Some(delivery))
+        whole(row.into_delivery()?).map(Some)
     }
 
     pub(in crate::streams) async fn delivery_by_id(
@@ -207,31 +194,9 @@ impl Sqlite {
         let value = sqlx::query_scalar("select value from settings where name = ?").bind(name);
         Ok(value.fetch_optional(&self.readers).await?)
     }
+}
 
-    pub(in crate::streams) async fn verify(
-        &self,
-        progress: impl Fn(u64) + Send + Sync,
-    ) -> Result<Option<String>, StreamError> {
-        let mut checked = 0;
-        for stream in [Stream::Deliveries, Stream::Events] {
-            let (mut position, mut hash) = (0, chain::START);
-            loop {
-                let rows = self.links(stream, position).await?;
-                let Some(bytes) = rows.bytes() else { break };
-                let part = off_thread(bytes, move || rows.check(position, hash)).await?;
-                match part {
-                    Ok((last, last_hash)) => {
-                        checked += u64::try_from(last - position).unwrap_or_default();
-                        (position, hash) = (last, last_hash);
-                    }
-                    Err(broken) => return Ok(Some(broken)),
-                }
-                progress(checked);
-            }
-        }
-        Ok(None)
-    }
-
+impl Chained for Sqlite {
     async fn links(&self, stream: Stream, after: i64) -> Result<Links, StreamError> {
         let deliveries = concat!(delivery_columns!(), "where d.position > ? order by d.position limit ?");
         let events = concat!(
@@ -252,11 +217,10 @@ impl Sqlite {
             }
         })
     }
-}
 
-/// A limit as SQLite takes it.
-pub(in crate::streams) fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+    async fn trimmed(&self, stream: Stream) -> Result<Head, StreamError> {
+        trimmed(&self.readers, stream).await
+    }
 }
 
 /// Ids as a JSON list.

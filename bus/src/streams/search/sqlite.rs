@@ -3,75 +3,30 @@
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite as Database};
-use tokio::time::Instant;
 
-use super::{SEARCH_TIME_MAX, Scale, WINDOW_MAX, WINDOW_MIN};
+use super::Scale;
+use super::plan::{Searched, Walk, Window, id, is_narrow, positive};
 use crate::event::Recorded;
 use crate::ids::{EventId, EventOffset};
 use crate::query::{Condition, Key, Pattern, Query, needle, needle_in_json};
-use crate::streams::read::sqlite::{event_columns, id_list, sql_limit};
+use crate::streams::read::sql_limit;
+use crate::streams::read::sqlite::{event_columns, id_list};
 use crate::streams::sqlite::Sqlite;
-use crate::streams::{Bar, Page, SEARCH_EVENTS_MAX, Search, StreamError};
+use crate::streams::trim::sqlite::trimmed;
+use crate::streams::verify::Stream;
+use crate::streams::{Bar, StreamError};
 
-/// A search walks at most this many stretches of an index at once; SQLite stops at 500.
-const WALKS_MAX: usize = 100;
+impl Searched for Sqlite {
+    fn head(&self) -> EventOffset {
+        *self.event_head().borrow()
+    }
 
-/// One stretch of an index, in the order of positions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Walk {
-    /// The whole stream.
-    Stream,
-    /// The index over a column, at one value.
-    Column { index: &'static str, column: &'static str, value: String },
-    /// The events of a repository that name no service.
-    RepositoryWithoutService(String),
-    /// The events of a delivery.
-    Delivery(i64),
-    /// The events of a source, by its name.
-    Source(String),
-    /// These very events.
-    Ids(Vec<EventId>),
-}
+    async fn oldest(&self) -> Result<i64, StreamError> {
+        Ok(trimmed(&self.readers, Stream::Events).await?.position + 1)
+    }
 
-/// Positions from `from` to before `to`.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    from: i64,
-    to: i64,
-}
-
-impl Sqlite {
-    pub(in crate::streams) async fn search(&self, search: Search) -> Result<Page, StreamError> {
-        let limit = search.limit.clamp(1, SEARCH_EVENTS_MAX);
-        let started = Instant::now();
-        let head = self.event_head().borrow().0;
-        let walks = self.walks(&search.query).await?;
-        if walks.is_empty() {
-            return Ok(Page { events: Vec::new(), next: None });
-        }
-        let mut end = search.before.map_or(i64::MAX, |offset| offset.0).min(head + 1);
-        // Where only very few events can be meant, there is nothing to look through.
-        let few = walks.iter().all(|walk| matches!(walk, Walk::Ids(_) | Walk::Delivery(_)));
-        let mut width = if few { head + 1 } else { WINDOW_MIN };
-        let mut first = 1;
-        let mut events = Vec::new();
-        while end > first {
-            let window = Window { from: (end - width).max(first), to: end };
-            events.extend(self.search_window(&search.query, &walks, window, limit - events.len()).await?);
-            if events.len() >= limit {
-                let next = events.last().map(|event: &Recorded| event.offset).filter(|offset| offset.0 > first);
-                return Ok(Page { events, next });
-            }
-            if width == WINDOW_MIN {
-                // The page is not filled at once: see how far back it can make sense to look.
-                first = self.first_position(&search.query).await?.max(first);
-            }
-            (end, width) = (window.from, (width * 2).min(WINDOW_MAX));
-            if started.elapsed() > SEARCH_TIME_MAX {
-                break;
-            }
-        }
-        Ok(Page { events, next: (end > first).then_some(EventOffset(end)) })
+    async fn kinds(&self) -> Result<Vec<String>, StreamError> {
+        Ok(sqlx::query_scalar("select name from kinds").fetch_all(&self.readers).await?)
     }
 
     async fn search_window(
@@ -98,22 +53,19 @@ impl Sqlite {
         self.read_events(sql.build_query_as().persistent(false)).await
     }
 
-    /// The first position at which an event can stand that happened when the query says.
-    async fn first_position(&self, query: &Query) -> Result<i64, StreamError> {
-        let since = positive(query, Key::Since).filter_map(micros).min();
-        let before = positive(query, Key::Before).filter_map(micros).max();
-        let Some(since) = since else { return Ok(1) };
+    async fn first_position(&self, since: i64, before: i64) -> Result<Option<i64>, StreamError> {
         let first: Option<i64> = sqlx::query_scalar(
             "select min(position) from events indexed by events_by_time where happened_at >= ? and happened_at < ?",
         )
         .bind(since)
-        .bind(before.unwrap_or(i64::MAX))
+        .bind(before)
         .fetch_one(&self.readers)
         .await?;
-        // None: no event at all happened then.
-        Ok(first.unwrap_or(i64::MAX))
+        Ok(first)
     }
+}
 
+impl Sqlite {
     pub(in crate::streams) async fn histogram(
         &self,
         query: Query,
@@ -128,11 +80,7 @@ impl Sqlite {
             " as bar, count(*) as events, sum(coalesce(e.outcome in ('failure', 'error'), 0)) as failed from events e ",
         );
         // Without statistics the planner takes any equality for narrower than the time, even that of a common kind.
-        let narrow = [Key::Id, Key::Delivery, Key::Service, Key::Repository].into_iter().any(|key| {
-            let mut terms = positive(&query, key).peekable();
-            terms.peek().is_some() && terms.all(|condition| walks_of(condition, &[]).is_some())
-        });
-        if !narrow {
+        if !is_narrow(&query) {
             sql.push("indexed by events_by_time ");
         }
         sql.push("where e.happened_at >= ").push_bind(scale.from).push(" and e.happened_at < ").push_bind(scale.to);
@@ -151,71 +99,6 @@ impl Sqlite {
         }
         Ok(histogram)
     }
-
-    /// The narrowest way to every event that can match, without counting anything: the terms of one key become
-    /// stretches of that key's index. Empty if no event can match.
-    async fn walks(&self, query: &Query) -> Result<Vec<Walk>, StreamError> {
-        const NARROWEST_FIRST: [Key; 7] =
-            [Key::Id, Key::Delivery, Key::Service, Key::Repository, Key::Environment, Key::Type, Key::Source];
-        let kinds: Vec<String> = sqlx::query_scalar("select name from kinds").fetch_all(&self.readers).await?;
-        for key in NARROWEST_FIRST {
-            if positive(query, key).next().is_none() {
-                continue;
-            }
-            if key == Key::Id {
-                return Ok(vec![Walk::Ids(positive(query, key).filter_map(id).collect())]);
-            }
-            let walks: Option<Vec<_>> = positive(query, key).map(|condition| walks_of(condition, &kinds)).collect();
-            if let Some(walks) = walks.map(|walks| walks.concat()).filter(|walks| walks.len() <= WALKS_MAX) {
-                return Ok(walks);
-            }
-        }
-        Ok(vec![Walk::Stream])
-    }
-}
-
-/// The conditions of one key of which any must hold.
-fn positive(query: &Query, key: Key) -> impl Iterator<Item = &Condition> {
-    let terms = query.terms().iter().filter(move |term| !term.negated && term.condition.key() == key);
-    terms.map(|term| &term.condition)
-}
-
-fn micros(condition: &Condition) -> Option<i64> {
-    if let Condition::Since(moment) | Condition::Before(moment) = condition {
-        Some(moment.at().timestamp_micros())
-    } else {
-        None
-    }
-}
-
-/// The stretches that hold every event of a condition; none if no index is ordered so.
-fn walks_of(condition: &Condition, kinds: &[String]) -> Option<Vec<Walk>> {
-    let column = |index, column, value: &str| Walk::Column { index, column, value: value.to_owned() };
-    Some(match condition {
-        Condition::Type(pattern) => {
-            let matching = kinds.iter().filter(|kind| pattern.matches(kind));
-            matching.map(|kind| column("events_by_kind", "kind", kind)).collect()
-        }
-        Condition::Service { pattern: Pattern::Is(name), repositories } => {
-            let own = column("events_by_service", "service", name);
-            let others = repositories.iter().cloned().map(Walk::RepositoryWithoutService);
-            std::iter::once(own).chain(others).collect()
-        }
-        Condition::Repository(Pattern::Is(name)) => vec![column("events_by_repository", "repository", name)],
-        Condition::Environment(Pattern::Is(name)) => vec![column("events_by_environment", "environment", name)],
-        Condition::Source(Pattern::Is(name)) => vec![Walk::Source(name.clone())],
-        Condition::Delivery(delivery) => vec![Walk::Delivery(delivery.0)],
-        Condition::Id(id) => vec![Walk::Ids(vec![*id])],
-        Condition::Service { .. }
-        | Condition::Repository(_)
-        | Condition::Environment(_)
-        | Condition::Outcome(_)
-        | Condition::Source(_)
-        | Condition::Subject(_)
-        | Condition::Since(_)
-        | Condition::Before(_)
-        | Condition::Text(_) => return None,
-    })
 }
 
 /// One arm of the search. The index is named, because without statistics the planner cannot know the best.
@@ -223,8 +106,8 @@ fn push_walk(sql: &mut QueryBuilder<Database>, walk: &Walk, window: Window) {
     sql.push("select e.position from events e ");
     match walk {
         Walk::Stream => sql.push("not indexed where 1"),
-        Walk::Column { index, column, value } => {
-            sql.push(format_args!("indexed by {index} where e.{column} = ")).push_bind(value.clone())
+        Walk::Column { column, value } => {
+            sql.push(format_args!("indexed by events_by_{column} where e.{column} = ")).push_bind(value.clone())
         }
         Walk::RepositoryWithoutService(repository) => sql
             .push("indexed by events_by_repository where e.service is null and e.repository = ")
@@ -331,8 +214,4 @@ fn push_pattern(sql: &mut QueryBuilder<Database>, column: &str, pattern: &Patter
             sql.push(")");
         }
     }
-}
-
-fn id(condition: &Condition) -> Option<EventId> {
-    if let Condition::Id(id) = condition { Some(*id) } else { None }
 }

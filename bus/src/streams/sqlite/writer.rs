@@ -13,9 +13,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::ids::{DeliveryOffset, EventOffset};
 use crate::streams::StreamError;
 use crate::streams::sqlite as engine;
+use crate::streams::trim::sqlite as trim;
+use crate::streams::write::Command;
 use crate::streams::write::events::sqlite as events;
+use crate::streams::write::queue::{Job, next_batch};
 use crate::streams::write::sqlite::{self as write, State};
-use crate::streams::write::{Command, Job, next_batch};
 
 /// The checkpointer is woken each time about so many bytes were handed to the writer: with indexes that is some 16 MB
 /// of write-ahead log, which any disk copies in a fraction of a second.
@@ -141,6 +143,9 @@ impl Writer {
                     write::save_checkpoint(connection, reader, *position).await?;
                 }
                 Command::SaveSetting { name, value, .. } => write::save_setting(connection, name, value).await?,
+                Command::Trim { stream, through, more, .. } => {
+                    *more = trim::trim(connection, state, *stream, *through).await?;
+                }
             }
         }
         write::save_sources(&mut self.connection, &mut self.state).await?;

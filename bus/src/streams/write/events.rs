@@ -1,12 +1,14 @@
 //! Events on their way to the writer.
 
-use super::ROW_BYTES;
+use super::{Head, ROW_BYTES};
 use crate::data::Outcome;
 use crate::event::Event;
 use crate::ids::{EventId, ReaderName, SourceName};
 use crate::streams::body::off_thread;
+use crate::streams::chain::{EventLink, Hash};
 use crate::streams::{Reading, StreamError};
 
+pub(in crate::streams) mod postgres;
 pub(in crate::streams) mod sqlite;
 
 /// An event, ready to be written.
@@ -85,5 +87,62 @@ impl PreparedEvent {
             outcome: data.outcome().map(Outcome::name),
             data: data.to_json()?,
         })
+    }
+}
+
+/// An event of a reading, not yet known to be new.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    reading: &'a PreparedReading,
+    source_id: i64,
+    ordinal: i64,
+    event: &'a PreparedEvent,
+}
+
+/// An event with its place in the stream.
+#[derive(Debug)]
+pub(super) struct PlacedEvent<'a> {
+    position: i64,
+    revision: i64,
+    recorded_at: i64,
+    chain_hash: Hash,
+    of: &'a Candidate<'a>,
+}
+
+/// The latest revision of an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Latest {
+    position: i64,
+    revision: i64,
+}
+
+impl PreparedReading {
+    /// Its events in order; none if it cannot be interpreted.
+    fn candidates(&self, source_id: i64) -> impl Iterator<Item = Candidate<'_>> {
+        let events = self.outcome.as_ref().map(Vec::as_slice).unwrap_or_default();
+        (0..).zip(events).map(move |(ordinal, event)| Candidate { reading: self, source_id, ordinal, event })
+    }
+}
+
+impl Head {
+    /// Gives an event the next place.
+    fn place_event<'a>(&mut self, of: &'a Candidate<'a>, revision: i64, now: i64) -> PlacedEvent<'a> {
+        let event = of.event;
+        let link = EventLink {
+            position: self.position + 1,
+            id: event.id.as_bytes(),
+            revision,
+            texts: [&event.kind, &event.source, &event.subject, &event.order_key, of.reading.source.as_str()],
+            numbers: [event.happened_at, now, of.reading.delivery, of.ordinal],
+            optional: [
+                event.repository.as_deref(),
+                event.service.as_deref(),
+                event.environment.as_deref(),
+                event.outcome,
+                event.data.as_deref(),
+            ],
+        };
+        *self = Self { position: link.position, chain_hash: link.hash(&self.chain_hash) };
+        PlacedEvent { position: self.position, revision, recorded_at: now, chain_hash: self.chain_hash, of }
     }
 }

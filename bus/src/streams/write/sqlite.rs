@@ -7,10 +7,9 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Sqlite};
 
-use super::PreparedDelivery;
+use super::{Head, KnownDeliveries, PlacedDelivery, PreparedDelivery};
 use crate::delivery::Receipt;
-use crate::ids::{DeliveryOffset, ReaderName, SourceName};
-use crate::streams::chain::{self, DeliveryLink, Hash};
+use crate::ids::{ReaderName, SourceName};
 
 /// Rows per insert, largest first: a statement for many rows saves most of the way to SQLite's thread and back, and a
 /// few fixed sizes keep every statement prepared.
@@ -29,14 +28,9 @@ pub(in crate::streams) struct State {
     /// Names of all kinds that stand in the stream.
     pub(super) kinds: HashSet<String>,
     /// Deliveries in quarantine.
-    pub(super) quarantined: HashSet<i64>,
-}
-
-/// The end of a stream.
-#[derive(Debug)]
-pub(in crate::streams) struct Head {
-    pub(in crate::streams) position: i64,
-    pub(super) chain_hash: Hash,
+    pub(in crate::streams) quarantined: HashSet<i64>,
+    /// How far deliveries were removed; 0 if none was.
+    pub(in crate::streams) trimmed_deliveries: i64,
 }
 
 #[derive(Debug)]
@@ -51,24 +45,32 @@ pub(super) struct SourceState {
 
 impl State {
     pub(in crate::streams) async fn load(connection: &mut SqliteConnection) -> sqlx::Result<Self> {
-        let deliveries: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("select position, chain_hash from deliveries order by position desc limit 1")
-                .fetch_optional(&mut *connection)
-                .await?;
-        let events: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("select position, chain_hash from events order by position desc limit 1")
-                .fetch_optional(&mut *connection)
-                .await?;
         let kinds: Vec<String> = sqlx::query_scalar("select name from kinds").fetch_all(&mut *connection).await?;
         let quarantined: Vec<i64> =
             sqlx::query_scalar("select delivery from quarantine").fetch_all(&mut *connection).await?;
+        let trimmed: Option<i64> = sqlx::query_scalar("select position from trimmed where log = 'deliveries'")
+            .fetch_optional(&mut *connection)
+            .await?;
         Ok(Self {
-            deliveries: Head::new(deliveries)?,
-            events: Head::new(events)?,
+            deliveries: head(connection, "deliveries").await?,
+            events: head(connection, "events").await?,
+            trimmed_deliveries: trimmed.unwrap_or(0),
             sources: sources(connection).await?,
             kinds: kinds.into_iter().collect(),
             quarantined: quarantined.into_iter().collect(),
         })
+    }
+
+    /// Counts a new delivery for its source, and returns the source's id.
+    fn count(&mut self, delivery: &PreparedDelivery) -> i64 {
+        let at = delivery.received_at;
+        let source = self.source(&delivery.source, at);
+        source.first_at = if source.deliveries == 0 { at } else { source.first_at.min(at) };
+        source.last_at = if source.deliveries == 0 { at } else { source.last_at.max(at) };
+        source.deliveries += 1;
+        source.body_bytes += delivery.body_bytes;
+        source.changed = true;
+        source.id
     }
 
     /// The source's row; a new one is written with the figures at the end of the transaction.
@@ -85,12 +87,13 @@ impl State {
     }
 }
 
-impl Head {
-    fn new(row: Option<(i64, Vec<u8>)>) -> sqlx::Result<Self> {
-        let Some((position, hash)) = row else { return Ok(Self { position: 0, chain_hash: chain::START }) };
-        let chain_hash = hash.try_into().map_err(|_| sqlx::Error::Decode("a chain hash has 32 bytes".into()))?;
-        Ok(Self { position, chain_hash })
-    }
+/// The last record of a stream; after every one was removed, the last that was.
+async fn head(connection: &mut SqliteConnection, stream: &'static str) -> sqlx::Result<Head> {
+    let last = format!(
+        "select position, chain_hash from (select position, chain_hash from {stream} order by position desc limit 1) \
+         union all select position, chain_hash from trimmed where log = ? order by position desc limit 1"
+    );
+    Head::new(sqlx::query_as(AssertSqlSafe(last)).bind(stream).fetch_optional(connection).await?)
 }
 
 async fn sources(connection: &mut SqliteConnection) -> sqlx::Result<HashMap<SourceName, SourceState>> {
@@ -111,68 +114,28 @@ pub(in crate::streams) async fn append(
     state: &mut State,
     deliveries: &[&PreparedDelivery],
 ) -> sqlx::Result<Vec<Receipt>> {
-    let mut known = known_deliveries(connection, deliveries).await?;
-    let mut receipts = Vec::with_capacity(deliveries.len());
-    let mut new = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
-            let conflict = *body_hash != delivery.body_hash;
-            receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
-            continue;
-        }
-        let row = next_delivery(state, delivery);
-        known.insert(delivery.dedupe_key, (row.position, delivery.body_hash));
-        receipts.push(Receipt { offset: Some(DeliveryOffset(row.position)), duplicate: false, conflict: false });
-        new.push(row);
+    let mut known = HashMap::with_capacity(deliveries.len());
+    known_deliveries(connection, "deliveries", deliveries, &mut known).await?;
+    if state.trimmed_deliveries > 0 {
+        known_deliveries(connection, "trimmed_deliveries", deliveries, &mut known).await?;
     }
-    insert_deliveries(connection, &new).await?;
+    let (receipts, placed) = state.deliveries.place(deliveries, known);
+    let rows: Vec<_> = placed.iter().map(|placed| (state.count(placed.delivery), placed)).collect();
+    insert_deliveries(connection, &rows).await?;
     Ok(receipts)
 }
 
-/// A delivery with its place in the stream.
-struct DeliveryRow<'a> {
-    position: i64,
-    source_id: i64,
-    chain_hash: Hash,
-    delivery: &'a PreparedDelivery,
-}
-
-fn next_delivery<'a>(state: &mut State, delivery: &'a PreparedDelivery) -> DeliveryRow<'a> {
-    let position = state.deliveries.position + 1;
-    let link = DeliveryLink {
-        position,
-        source: delivery.source.as_str(),
-        delivery_id: delivery.delivery_id.as_str(),
-        received_at: delivery.received_at,
-        headers: &delivery.headers,
-        content_type: delivery.content_type.as_deref(),
-        verification: delivery.verification,
-        body_bytes: delivery.body_bytes,
-        body_hash: &delivery.body_hash,
-    };
-    let chain_hash = link.hash(&state.deliveries.chain_hash);
-    state.deliveries = Head { position, chain_hash };
-    let source = state.source(&delivery.source, delivery.received_at);
-    source.first_at =
-        if source.deliveries == 0 { delivery.received_at } else { source.first_at.min(delivery.received_at) };
-    source.last_at =
-        if source.deliveries == 0 { delivery.received_at } else { source.last_at.max(delivery.received_at) };
-    source.deliveries += 1;
-    source.body_bytes += delivery.body_bytes;
-    source.changed = true;
-    DeliveryRow { position, source_id: source.id, chain_hash, delivery }
-}
-
-/// Those that are stored already: where, and the hash of their body.
+/// Finds those that are in a table already.
 async fn known_deliveries(
     connection: &mut SqliteConnection,
+    table: &'static str,
     deliveries: &[&PreparedDelivery],
-) -> sqlx::Result<HashMap<[u8; 16], (i64, Hash)>> {
+    known: &mut KnownDeliveries,
+) -> sqlx::Result<()> {
     let sql = format!(
-        "select dedupe_key, position, body_hash from deliveries where dedupe_key in ({})",
+        "select dedupe_key, position, body_hash from {table} where dedupe_key in ({})",
         repeat_n("?", KEYS_PER_LOOKUP).collect::<Vec<_>>().join(", ")
     );
-    let mut known = HashMap::with_capacity(deliveries.len());
     for chunk in deliveries.chunks(KEYS_PER_LOOKUP) {
         let Some(last) = chunk.last() else { continue };
         let mut query = sqlx::query_as(AssertSqlSafe(sql.clone()));
@@ -182,21 +145,22 @@ async fn known_deliveries(
         let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
         for (key, position, body_hash) in rows {
             let width =
-                |_| sqlx::Error::Decode(format!("deliveries {position}: a key or hash has the wrong width").into());
+                |_| sqlx::Error::Decode(format!("{table} {position}: a key or hash has the wrong width").into());
             known.insert(key.try_into().map_err(width)?, (position, body_hash.try_into().map_err(width)?));
         }
     }
-    Ok(known)
+    Ok(())
 }
 
-async fn insert_deliveries(connection: &mut SqliteConnection, rows: &[DeliveryRow<'_>]) -> sqlx::Result<()> {
+/// Writes deliveries, each with the id of its source.
+async fn insert_deliveries(connection: &mut SqliteConnection, rows: &[(i64, &PlacedDelivery<'_>)]) -> sqlx::Result<()> {
     const INTO: &str = "insert into deliveries (position, source_id, delivery_id, dedupe_key, received_at, headers, \
                         content_type, verification, body_bytes, body_hash, chain_hash)";
-    insert(connection, INTO, 11, rows, |query, row| {
+    insert(connection, INTO, 11, rows, |query, (source_id, row)| {
         let delivery = row.delivery;
         query
             .bind(row.position)
-            .bind(row.source_id)
+            .bind(source_id)
             .bind(delivery.delivery_id.as_str())
             .bind(delivery.dedupe_key.as_slice())
             .bind(delivery.received_at)
@@ -208,7 +172,7 @@ async fn insert_deliveries(connection: &mut SqliteConnection, rows: &[DeliveryRo
             .bind(row.chain_hash.as_slice())
     })
     .await?;
-    insert(connection, "insert into delivery_bodies (position, body)", 2, rows, |query, row| {
+    insert(connection, "insert into delivery_bodies (position, body)", 2, rows, |query, (_, row)| {
         query.bind(row.position).bind(row.delivery.frame.as_slice())
     })
     .await

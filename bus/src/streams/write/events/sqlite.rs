@@ -6,10 +6,9 @@ use std::iter::repeat_n;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{PreparedEvent, PreparedReading, Record};
+use super::{Candidate, Latest, PlacedEvent, PreparedEvent, PreparedReading, Record};
 use crate::ids::{EventOffset, ReaderName};
-use crate::streams::chain::{EventLink, Hash};
-use crate::streams::write::sqlite::{Head, KEYS_PER_LOOKUP, State, insert};
+use crate::streams::write::sqlite::{KEYS_PER_LOOKUP, State, insert};
 
 /// Records readings, their quarantine and their reader's checkpoint; the offsets of the events that are new.
 pub(in crate::streams) async fn record(
@@ -22,9 +21,7 @@ pub(in crate::streams) async fn record(
     for reading in &record.readings {
         let source_id = state.source(&reading.source, now).id;
         settle(connection, state, reading, source_id, now).await?;
-        for (ordinal, event) in (0..).zip(reading.outcome.as_ref().map(Vec::as_slice).unwrap_or_default()) {
-            candidates.push(Candidate { reading, source_id, ordinal, event });
-        }
+        candidates.extend(reading.candidates(source_id));
     }
     let rows = new_events(connection, state, &candidates, record.revise, now).await?;
     insert_events(connection, &rows).await?;
@@ -32,23 +29,6 @@ pub(in crate::streams) async fn record(
         advance_checkpoint(connection, reader, last.delivery).await?;
     }
     Ok(rows.iter().map(|row| EventOffset(row.position)).collect())
-}
-
-/// An event of a reading, not yet known to be new.
-struct Candidate<'a> {
-    reading: &'a PreparedReading,
-    source_id: i64,
-    ordinal: i64,
-    event: &'a PreparedEvent,
-}
-
-/// An event with its place in the stream.
-struct EventRow<'a> {
-    position: i64,
-    revision: i64,
-    recorded_at: i64,
-    chain_hash: Hash,
-    of: &'a Candidate<'a>,
 }
 
 /// Quarantines a delivery that cannot be interpreted, and releases one that can.
@@ -84,7 +64,7 @@ async fn new_events<'a>(
     candidates: &'a [Candidate<'a>],
     revise: bool,
     now: i64,
-) -> sqlx::Result<Vec<EventRow<'a>>> {
+) -> sqlx::Result<Vec<PlacedEvent<'a>>> {
     let mut known = known_events(connection, candidates).await?;
     let mut rows = Vec::with_capacity(candidates.len());
     for candidate in candidates {
@@ -101,38 +81,11 @@ async fn new_events<'a>(
         if state.kinds.insert(candidate.event.kind.clone()) {
             add_kind(connection, &candidate.event.kind).await?;
         }
-        let row = next_event(state, candidate, revision, now);
+        let row = state.events.place_event(candidate, revision, now);
         known.insert(*id, Latest { position: row.position, revision });
         rows.push(row);
     }
     Ok(rows)
-}
-
-/// The latest revision of an event.
-struct Latest {
-    position: i64,
-    revision: i64,
-}
-
-fn next_event<'a>(state: &mut State, of: &'a Candidate<'a>, revision: i64, now: i64) -> EventRow<'a> {
-    let (event, position) = (of.event, state.events.position + 1);
-    let link = EventLink {
-        position,
-        id: event.id.as_bytes(),
-        revision,
-        texts: [&event.kind, &event.source, &event.subject, &event.order_key, of.reading.source.as_str()],
-        numbers: [event.happened_at, now, of.reading.delivery, of.ordinal],
-        optional: [
-            event.repository.as_deref(),
-            event.service.as_deref(),
-            event.environment.as_deref(),
-            event.outcome,
-            event.data.as_deref(),
-        ],
-    };
-    let chain_hash = link.hash(&state.events.chain_hash);
-    state.events = Head { position, chain_hash };
-    EventRow { position, revision, recorded_at: now, chain_hash, of }
 }
 
 /// Those that are recorded already, by their latest revision.
@@ -190,7 +143,7 @@ async fn add_kind(connection: &mut SqliteConnection, name: &str) -> sqlx::Result
     Ok(())
 }
 
-async fn insert_events(connection: &mut SqliteConnection, rows: &[EventRow<'_>]) -> sqlx::Result<()> {
+async fn insert_events(connection: &mut SqliteConnection, rows: &[PlacedEvent<'_>]) -> sqlx::Result<()> {
     const INTO: &str = "insert into events (position, id, revision, kind, source, subject, order_key, happened_at, \
                         recorded_at, source_id, delivery, ordinal, repository, service, environment, outcome, data, \
                         chain_hash)";
