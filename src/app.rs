@@ -8,6 +8,8 @@ use anyhow::Context as _;
 use axum::body::Body;
 use bots::clients::Client;
 use bots::runtime::{Bots, Outside};
+use bus::egress::webhook::Webhooks;
+use bus::egress::{self, Egress};
 use bus::storage::Tables;
 use bus::streams::Streams;
 use bus::subscriptions::Subscriptions;
@@ -28,7 +30,6 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use data::catalog;
 
-mod connector;
 mod data;
 mod owners;
 mod watched;
@@ -205,8 +206,10 @@ async fn open_bots(
 
 /// The subscriptions of the installation.
 async fn open_subscriptions(config: &Config, streams: &Streams, clock: Clock) -> Result<Subscriptions, Failure> {
+    let settings = egress::Settings { allow: config.webhooks_allow.clone(), ..egress::Settings::default() };
+    let webhooks = Webhooks::new(Egress::new(settings)?);
     let tables = Tables::Sqlite(config.data.clone());
-    Ok(Subscriptions::open(&tables, streams.clone(), Arc::new(connector::Refuses), clock).await?)
+    Ok(Subscriptions::open(&tables, streams.clone(), Arc::new(webhooks), clock).await?)
 }
 
 impl Running {

@@ -21,8 +21,11 @@ pub(super) async fn run(args: Replay, context: Context) -> Ended {
     let target = Target::of(&args)?;
     if !RATES.contains(&args.rate) {
         let words = format!("--rate {} cannot be used", args.rate);
-        return Err(Failure::new(Exit::Usage, words)
-            .remedy(format!("events a second, {} to {}", RATES.start(), RATES.end())));
+        return Err(Failure::new(Exit::Usage, words).remedy(format!(
+            "events a second, {} to {}",
+            RATES.start(),
+            RATES.end()
+        )));
     }
     let server = Server::find(&context).await?;
     let ended = match target {
@@ -47,8 +50,11 @@ impl Target {
         let url = reqwest::Url::parse(&args.to)
             .map_err(|error| Failure::new(Exit::Usage, format!("--to {:?} is no address: {error}", args.to)))?;
         if !is_local(&url) && args.secret.is_none() {
-            return Err(Failure::new(Exit::Usage, format!("{} is not on this machine, and nothing is signed", args.to))
-                .remedy("--secret whsec_… signs as webhooks are signed"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{} is not on this machine, and nothing is signed", args.to),
+            )
+            .remedy("--secret whsec_… signs as webhooks are signed"));
         }
         Ok(Self::Address(Forward::new(args.to.clone(), args.secret.as_deref())?))
     }

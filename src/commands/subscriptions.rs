@@ -214,7 +214,8 @@ async fn dry_run(server: &Server, context: &Context, which: &Which, last: usize)
     let body = json!({"filter": filter, "last": last});
     let answer = server.tell(Method::POST, &format!("{ALL}/dry-run"), &body).await?;
     let rows: Vec<_> = rows::entries(&answer, "sample").map(events::row).collect();
-    let figures = format!("{} of the newest {} events match", rows::at(&answer, "/matched"), rows::at(&answer, "/looked_at"));
+    let figures =
+        format!("{} of the newest {} events match", rows::at(&answer, "/matched"), rows::at(&answer, "/looked_at"));
     context.output.table(&["time", "kind", "subject", "source", "id"], &rows, answer)?;
     context.output.tell(&figures);
     Ok(Exit::Ok)

@@ -31,4 +31,6 @@ mod senders;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
 mod tidy;

@@ -163,14 +163,19 @@ async fn whoever_asks_for_a_stream_in_the_wrong_way_is_told_the_right_one() {
     let refused = |mut client: Client| client.says().unwrap();
     let address = format!("ws://{}/api/v1/events/ws", program.address());
     let none = refused(Client::with("ws.mjs", &[&address, "1"], ""));
-    assert_eq!((&none["status"], &none["answer"]["try"]), (&json!(400), &json!("sec-websocket-protocol: cloudevents.json")));
+    assert_eq!(
+        (&none["status"], &none["answer"]["try"]),
+        (&json!(400), &json!("sec-websocket-protocol: cloudevents.json"))
+    );
     let other = refused(Client::with("ws.mjs", &[&address, "1"], "cloudevents.avro"));
     assert_eq!(other["status"], 400, "{other}");
     let wrong = refused(Client::new("ws.mjs", &[&format!("{address}?from=never"), "1"]));
     assert_eq!(wrong["status"], 400, "{wrong}");
     let plain = program.get("/api/v1/events/ws").await;
     assert!(plain.status >= 400 && plain.body.contains("/api/v1/events/stream"), "{plain:?}");
-    for query in ["heartbeat=0", "heartbeat=61", "from=never", "filter=%5B%7B%22like%22%3A1%7D%5D", "filter=x", "q=type%3A"] {
+    for query in
+        ["heartbeat=0", "heartbeat=61", "from=never", "filter=%5B%7B%22like%22%3A1%7D%5D", "filter=x", "q=type%3A"]
+    {
         let answer = program.get(&format!("/api/v1/events/stream?{query}")).await;
         assert_eq!(answer.status, 400, "{query}: {answer:?}");
         assert!(answer.json()["error"].is_string(), "{query}");
@@ -185,7 +190,11 @@ async fn a_quiet_stream_says_that_it_is_there_and_where() {
     let program = home.serve().await;
     send(&program, "com.example.a", 1, 3).await;
     let head = program.events("").await[0]["sequence"].as_str().unwrap().trim_start_matches('0').to_owned();
-    let request = program.request("GET", "/api/v1/events/stream").query(&[("q", "type:com.example.b"), ("from", "earliest"), ("heartbeat", "1")]);
+    let request = program.request("GET", "/api/v1/events/stream").query(&[
+        ("q", "type:com.example.b"),
+        ("from", "earliest"),
+        ("heartbeat", "1"),
+    ]);
     let mut stream = request.send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
@@ -194,6 +203,30 @@ async fn a_quiet_stream_says_that_it_is_there_and_where() {
     }
     // Nothing matched, and yet a client that comes back does not begin at the beginning.
     assert_eq!(text, format!(": caught up\nid: {head}\n\n: here\nid: {head}\n\n"));
+}
+
+#[tokio::test]
+async fn whoever_comes_back_for_what_was_trimmed_is_told_what_is_left() {
+    let home = Home::new();
+    let program = home.serve().await;
+    send(&program, "com.example.a", 1, 5).await;
+    assert_eq!(program.stop().exit, 0);
+    let streams = bus::streams::Streams::open(&home.data()).await.unwrap();
+    streams.trim(bus::ids::EventOffset(3), bus::ids::DeliveryOffset(3)).await.unwrap();
+    streams.close().await.unwrap();
+    let program = home.serve().await;
+    let ask = |path: &str| program.request("GET", path).header("last-event-id", "1");
+    let gone = Answer::of(ask("/api/v1/events/stream")).await;
+    assert_eq!((gone.status, &gone.json()["oldest"]), (410, &json!(4)), "{gone:?}");
+    assert!(gone.json()["try"].as_str().unwrap().contains("from=earliest"), "{gone:?}");
+    let mut refused = Client::new("ws.mjs", &[&format!("ws://{}/api/v1/events/ws?from=1", program.address()), "1"]);
+    assert_eq!(refused.says().unwrap()["status"], 410);
+    // What is left begins where it begins, and the place just before it can still be gone on from.
+    for from in ["earliest", "3"] {
+        let url = format!("{}/api/v1/events/stream?from={from}", program.url());
+        let mut client = Client::new("sse.mjs", &[&url, "2"]);
+        assert_eq!(subjects(&[client.event(), client.event()]), numbers(4..=5), "{from}");
+    }
 }
 
 #[tokio::test]
@@ -229,7 +262,9 @@ async fn many_clients_hear_every_event_in_order_and_those_who_read_nothing_hold_
     }
     send(&program, "com.example.a", 1, EVENTS).await;
     let mut heard: Vec<String> = clients.join_all().await;
-    let subject = |line: &str| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok()?["subject"].as_str().map(str::to_owned);
+    let subject = |line: &str| {
+        serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok()?["subject"].as_str().map(str::to_owned)
+    };
     for text in &heard {
         assert_eq!(text.lines().filter_map(subject).collect::<Vec<_>>(), numbers(1..=EVENTS));
     }
@@ -271,7 +306,8 @@ async fn a_listener_finds_the_server_again_and_says_how_much_it_missed() {
     let program = home.serve().await;
     let address = program.address().to_owned();
     send(&program, "com.example.a", 1, 1).await;
-    let mut tail = home.command(&["events", "tail", "type:com.example.a", "--since", "earliest", "--count", "3"]).spawn().unwrap();
+    let mut tail =
+        home.command(&["events", "tail", "type:com.example.a", "--since", "earliest", "--count", "3"]).spawn().unwrap();
     let lines = heard(tail.stdout.take().unwrap());
     assert!(next(&lines).unwrap().contains("com.example.a"));
     assert_eq!(program.stop().exit, 0);

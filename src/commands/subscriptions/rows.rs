@@ -89,7 +89,12 @@ pub(super) fn one_attempt(one: &Value) -> Vec<String> {
     let mut lines = vec![
         match at(one, "/event_id").as_str() {
             "-" => format!("test at {}", at(one, "/at")),
-            event => format!("attempt {} of event {event} at {}: {}", at(one, "/number"), at(one, "/at"), at(one, "/verdict")),
+            event => format!(
+                "attempt {} of event {event} at {}: {}",
+                at(one, "/number"),
+                at(one, "/at"),
+                at(one, "/verdict")
+            ),
         },
         format!("outcome  {}", outcome(one)),
         format!("millis   {}", timings.join(", ")),

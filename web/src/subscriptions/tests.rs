@@ -11,11 +11,8 @@ use super::{list, words};
 use crate::testing::now;
 
 fn subscription(name: &str) -> Subscription {
-    let webhook = Webhook {
-        url: "https://hooks.example/in?token=s3cret".to_owned(),
-        signatures: Signatures::V1,
-        concurrency: 8,
-    };
+    let webhook =
+        Webhook { url: "https://hooks.example/in?token=s3cret".to_owned(), signatures: Signatures::V1, concurrency: 8 };
     Subscription {
         spec: Spec {
             name: name.parse().unwrap(),

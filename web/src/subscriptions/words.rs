@@ -1,8 +1,6 @@
 //! What states, ways and filters of subscriptions are called on a page.
 
-use bus::subscriptions::{
-    Attempt, Filter, Ordering, RetryPolicy, Signatures, State, Subscription, Transport, Verdict,
-};
+use bus::subscriptions::{Attempt, Filter, Ordering, RetryPolicy, Signatures, State, Subscription, Transport, Verdict};
 use serde_json::{Map, Value};
 
 use crate::format;

@@ -13,7 +13,6 @@ use super::reader::Which;
 use crate::api::events::read_query;
 use crate::api::{ApiError, parameter, subscriptions};
 use crate::site::App;
-use crate::tail::oldest_event;
 
 /// Proxies close a connection that says nothing for longer.
 const HEARTBEAT_SECONDS_DEFAULT: u64 = 15;
@@ -26,8 +25,7 @@ pub(in crate::api) const PLACE_REMEDY: &str =
     "latest, earliest, an offset, a duration such as 2h, a date, or an instant in RFC 3339";
 
 /// What to do about a place that is not kept any more.
-pub(super) const GONE_REMEDY: &str =
-    "from=earliest goes on with the oldest event that is kept; what lies before it can only come from a copy of the log";
+pub(super) const GONE_REMEDY: &str = "from=earliest goes on with the oldest event that is kept; what lies before it can only come from a copy of the log";
 
 /// By which way a subscriber listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +71,7 @@ impl Asked {
             (None, None, Some(named)) => begin(app, named.spec.start).await?,
             (None, None, None) => begin(app, Start::Latest).await?,
         };
-        let oldest = oldest_event(&app.streams).await?;
+        let oldest = app.streams.oldest_event().await?;
         if position.0 < oldest.0 - 1 {
             let gone = ApiError::new(StatusCode::GONE, gone_words(oldest));
             return Err(gone.remedy(GONE_REMEDY).with("oldest", oldest.0));
@@ -148,7 +146,7 @@ async fn begin(app: &App, start: Start) -> Result<EventOffset, ApiError> {
     let head = *app.streams.event_head().borrow();
     match start {
         Start::Latest => Ok(head),
-        Start::Earliest => Ok(EventOffset(oldest_event(&app.streams).await?.0 - 1)),
+        Start::Earliest => Ok(EventOffset(app.streams.oldest_event().await?.0 - 1)),
         Start::After(offset) => Ok(offset),
         Start::Since(at) => before(&app.streams, at, head).await,
     }
@@ -156,7 +154,7 @@ async fn begin(app: &App, start: Start) -> Result<EventOffset, ApiError> {
 
 /// The last offset that was recorded before an instant, by bisection: the times of recording do not fall.
 async fn before(streams: &Streams, at: DateTime<Utc>, head: EventOffset) -> Result<EventOffset, ApiError> {
-    let (mut low, mut high) = (oldest_event(streams).await?.0 - 1, head.0);
+    let (mut low, mut high) = (streams.oldest_event().await?.0 - 1, head.0);
     while low < high {
         let middle = low + (high - low) / 2;
         let next = streams.events(EventOffset(middle), 1).await?;
