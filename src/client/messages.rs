@@ -53,7 +53,7 @@ impl Messages {
 impl Message {
     fn read(block: &str) -> Self {
         let mut message = Self::default();
-        for line in block.lines() {
+        for line in block.lines().filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match name {

@@ -29,4 +29,8 @@ mod replay;
 #[cfg(test)]
 mod senders;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
 mod tidy;

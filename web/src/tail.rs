@@ -128,7 +128,7 @@ impl Tail {
 
     /// What the log has after a place that is not kept here.
     async fn read(&self, position: EventOffset) -> Result<After, ApiError> {
-        let oldest = oldest_event(&self.streams).await?;
+        let oldest = self.streams.oldest_event().await?;
         if position.0 < oldest.0 - 1 {
             return Ok(After::Gone(oldest));
         }
@@ -197,10 +197,4 @@ impl Kept {
             self.from = oldest.recorded.offset;
         }
     }
-}
-
-/// The oldest event that the log still has.
-#[expect(clippy::unused_async, reason = "an engine that is trimmed asks its database")]
-pub(crate) async fn oldest_event(_streams: &Streams) -> Result<EventOffset, ApiError> {
-    Ok(EventOffset(1))
 }

@@ -59,16 +59,12 @@ async fn list(State(app): State<App>) -> Result<Response, ApiError> {
 /// `POST /api/v1/subscriptions`: the secret of a webhook is in the answer, and in no other.
 async fn create(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
     let spec = spec::read(&app, &read(body)?)?;
-    let subscriptions = app.subscriptions;
-    let (made, secret) = done(async move {
-        let made = subscriptions.create(spec).await?;
-        let secret = match &made.spec.transport {
-            Transport::Webhook(_) => subscriptions.secrets(&made.spec.name).await?.into_iter().next(),
-            Transport::Sse | Transport::Websocket | Transport::Pull { .. } => None,
-        };
-        Ok((made, secret.map(|secret| secret.text)))
-    })
-    .await?;
+    let made = app.subscriptions.create(spec).await?;
+    let secret = match &made.spec.transport {
+        Transport::Webhook(_) => app.subscriptions.secrets(&made.spec.name).await?.into_iter().next(),
+        Transport::Sse | Transport::Websocket | Transport::Pull { .. } => None,
+    };
+    let secret = secret.map(|secret| secret.text);
     let listen = match &made.spec.transport {
         Transport::Sse => Some(format!("/api/v1/events/stream?subscription={}", made.spec.name)),
         Transport::Websocket => Some(format!("/api/v1/events/ws?subscription={}", made.spec.name)),
@@ -103,60 +99,38 @@ async fn update(
     let ChangeAsked { filter, url, concurrency, retry } = read(body)?;
     let filter = filter.map(|value| read_filter(&app, &value)).transpose()?;
     let change = Change { filter, url, concurrency, retry };
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    let changed = done(async move { subscriptions.update(&name, change).await }).await?;
+    let changed = app.subscriptions.update(&named(&name)?, change).await?;
     Ok(answer(&serde_json::to_value(changed)?))
 }
 
 /// `DELETE /api/v1/subscriptions/{name}`
 async fn delete(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    let deleted = json!({"deleted": name});
-    done(async move { subscriptions.delete(&name).await }).await?;
-    Ok(answer(&deleted))
+    let name = named(&name)?;
+    app.subscriptions.delete(&name).await?;
+    Ok(answer(&json!({"deleted": name})))
 }
 
 /// `POST /api/v1/subscriptions/{name}/pause`
 async fn pause(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    Ok(answer(&serde_json::to_value(done(async move { subscriptions.pause(&name).await }).await?)?))
+    Ok(answer(&serde_json::to_value(app.subscriptions.pause(&named(&name)?).await?)?))
 }
 
 /// `POST /api/v1/subscriptions/{name}/resume`: also of one that its endpoint's 410 disabled.
 async fn resume(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    Ok(answer(&serde_json::to_value(done(async move { subscriptions.resume(&name).await }).await?)?))
+    Ok(answer(&serde_json::to_value(app.subscriptions.resume(&named(&name)?).await?)?))
 }
 
 /// `POST /api/v1/subscriptions/{name}/rotate-secret`: the new secret is in the answer, and in no other.
 async fn rotate_secret(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    let document = done(async move {
-        let secret = subscriptions.rotate_secret(&name).await?;
-        let before = subscriptions.secrets(&name).await?.into_iter().find_map(|secret| secret.until);
-        Ok(json!({"subscription": name, "secret": secret, "before_until": before}))
-    })
-    .await?;
-    Ok(answer(&document))
+    let name = named(&name)?;
+    let secret = app.subscriptions.rotate_secret(&name).await?;
+    let before = app.subscriptions.secrets(&name).await?.into_iter().find_map(|secret| secret.until);
+    Ok(answer(&json!({"subscription": name, "secret": secret, "before_until": before})))
 }
 
 /// `POST /api/v1/subscriptions/{name}/test`: sends one made-up event and answers with what became of it.
 async fn test(State(app): State<App>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let (name, subscriptions) = (named(&name)?, app.subscriptions);
-    let attempted = done(async move { subscriptions.test(&name).await }).await?;
-    Ok(answer(&serde_json::to_value(attempted)?))
-}
-
-/// Does something to its end even if whoever asked for it leaves.
-pub(crate) async fn done<T: Send + 'static>(
-    deed: impl Future<Output = Result<T, SubscriptionError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    match tokio::spawn(deed).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(error) => {
-            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("what was asked ended abruptly: {error}")))
-        }
-    }
+    Ok(answer(&serde_json::to_value(app.subscriptions.test(&named(&name)?).await?)?))
 }
 
 /// The subscription of that name.

@@ -7,7 +7,7 @@ use bus::subscriptions::{DeadLetterId, Which};
 use serde::Deserialize;
 
 use super::address;
-use crate::api::subscriptions::{done, named};
+use crate::api::subscriptions::named;
 use crate::explorer::Failed;
 use crate::site::App;
 
@@ -19,15 +19,13 @@ pub(super) struct Asked {
 
 /// `POST /subscriptions/{name}/pause`
 pub(super) async fn pause(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Failed> {
-    let parsed = named(&name)?;
-    done(async move { app.subscriptions.pause(&parsed).await }).await?;
+    app.subscriptions.pause(&named(&name)?).await?;
     Ok(Redirect::to(&address(&name)).into_response())
 }
 
 /// `POST /subscriptions/{name}/resume`
 pub(super) async fn resume(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Failed> {
-    let parsed = named(&name)?;
-    done(async move { app.subscriptions.resume(&parsed).await }).await?;
+    app.subscriptions.resume(&named(&name)?).await?;
     Ok(Redirect::to(&address(&name)).into_response())
 }
 
@@ -37,8 +35,7 @@ pub(super) async fn redrive(
     Path(name): Path<String>,
     Form(asked): Form<Asked>,
 ) -> Result<Response, Failed> {
-    let parsed = named(&name)?;
     let which = asked.letter.map_or(Which::All, |letter| Which::These(vec![DeadLetterId(letter)]));
-    done(async move { app.subscriptions.redrive(&parsed, which).await }).await?;
+    app.subscriptions.redrive(&named(&name)?, which).await?;
     Ok(Redirect::to(&format!("{}#dead-letters", address(&name))).into_response())
 }

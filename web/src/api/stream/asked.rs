@@ -13,7 +13,6 @@ use super::reader::Which;
 use crate::api::events::read_query;
 use crate::api::{ApiError, parameter, subscriptions};
 use crate::site::App;
-use crate::tail::oldest_event;
 
 /// Proxies close a connection that says nothing for longer.
 const HEARTBEAT_SECONDS_DEFAULT: u64 = 15;
@@ -72,7 +71,7 @@ impl Asked {
             (None, None, Some(named)) => begin(app, named.spec.start).await?,
             (None, None, None) => begin(app, Start::Latest).await?,
         };
-        let oldest = oldest_event(&app.streams).await?;
+        let oldest = app.streams.oldest_event().await?;
         if position.0 < oldest.0 - 1 {
             let gone = ApiError::new(StatusCode::GONE, gone_words(oldest));
             return Err(gone.remedy(GONE_REMEDY).with("oldest", oldest.0));
@@ -147,7 +146,7 @@ async fn begin(app: &App, start: Start) -> Result<EventOffset, ApiError> {
     let head = *app.streams.event_head().borrow();
     match start {
         Start::Latest => Ok(head),
-        Start::Earliest => Ok(EventOffset(oldest_event(&app.streams).await?.0 - 1)),
+        Start::Earliest => Ok(EventOffset(app.streams.oldest_event().await?.0 - 1)),
         Start::After(offset) => Ok(offset),
         Start::Since(at) => before(&app.streams, at, head).await,
     }
@@ -155,7 +154,7 @@ async fn begin(app: &App, start: Start) -> Result<EventOffset, ApiError> {
 
 /// The last offset that was recorded before an instant, by bisection: the times of recording do not fall.
 async fn before(streams: &Streams, at: DateTime<Utc>, head: EventOffset) -> Result<EventOffset, ApiError> {
-    let (mut low, mut high) = (oldest_event(streams).await?.0 - 1, head.0);
+    let (mut low, mut high) = (streams.oldest_event().await?.0 - 1, head.0);
     while low < high {
         let middle = low + (high - low) / 2;
         let next = streams.events(EventOffset(middle), 1).await?;

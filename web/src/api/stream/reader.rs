@@ -83,12 +83,13 @@ impl Reader {
         loop {
             while let Some(ready) = self.ready.front() {
                 let offset = ready.recorded().offset;
-                let written = match ready {
-                    _ if !self.which.wants(ready.recorded()) => None,
-                    Ready::Shared(written) => Some(Arc::clone(written)),
-                    Ready::Read(recorded) => {
-                        Some(Arc::new(Written::of(&self.streams, recorded.as_ref().clone()).await?))
-                    }
+                let written = if self.which.wants(ready.recorded()) {
+                    Some(match ready {
+                        Ready::Shared(written) => Arc::clone(written),
+                        Ready::Read(recorded) => Arc::new(Written::of(&self.streams, recorded.as_ref().clone()).await?),
+                    })
+                } else {
+                    None
                 };
                 // Taken only now: this future may be dropped while the event is written.
                 self.ready.pop_front();

@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, named, read};
+use super::{named, read};
 use crate::api::{ApiError, answer, document};
 use crate::site::App;
 
@@ -73,11 +73,10 @@ pub(super) async fn acknowledge(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let (name, say, subscriptions) = (named(&name)?, said(body)?, app.subscriptions);
+    let say = said(body)?;
     let offsets = say.offsets();
-    let count = offsets.len();
-    done(async move { subscriptions.acknowledge(&name, &say.consumer, &say.token, &offsets).await }).await?;
-    Ok(answer(&json!({"acknowledged": count})))
+    app.subscriptions.acknowledge(&named(&name)?, &say.consumer, &say.token, &offsets).await?;
+    Ok(answer(&json!({"acknowledged": offsets.len()})))
 }
 
 /// `POST /api/v1/subscriptions/{name}/release`: `{"consumer", "token", "offsets"}`
@@ -86,11 +85,10 @@ pub(super) async fn release(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let (name, say, subscriptions) = (named(&name)?, said(body)?, app.subscriptions);
+    let say = said(body)?;
     let offsets = say.offsets();
-    let count = offsets.len();
-    done(async move { subscriptions.release(&name, &say.consumer, &say.token, &offsets).await }).await?;
-    Ok(answer(&json!({"released": count})))
+    app.subscriptions.release(&named(&name)?, &say.consumer, &say.token, &offsets).await?;
+    Ok(answer(&json!({"released": offsets.len()})))
 }
 
 impl Say {

@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{done, known, read, read_filter};
+use super::{known, read, read_filter};
 use crate::api::{ApiError, answer, document, stream};
 use crate::site::App;
 
@@ -71,8 +71,7 @@ pub(super) async fn redrive(
             None => Which::All,
             Some(letters) => Which::These(letters.into_iter().map(DeadLetterId).collect()),
         };
-        let (name, subscriptions) = (subscription.spec.name, app.subscriptions);
-        let redriven = done(async move { subscriptions.redrive(&name, which).await }).await?;
+        let redriven = app.subscriptions.redrive(&subscription.spec.name, which).await?;
         insert(&mut document, "redriven", json!(redriven));
     }
     Ok(answer(&document))
@@ -145,8 +144,7 @@ pub(super) async fn start(
     insert(&mut counted, "about_seconds", json!(about));
     let mut document = json!({"plan": counted});
     if asked.confirm {
-        let (name, subscriptions) = (subscription.spec.name, app.subscriptions);
-        let queued = done(async move { subscriptions.replay(&name, plan).await }).await?;
+        let queued = app.subscriptions.replay(&subscription.spec.name, plan).await?;
         insert(&mut document, "queued", json!(queued));
     }
     Ok(answer(&document))
