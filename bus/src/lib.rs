@@ -10,12 +10,14 @@
 //! * [`subscriptions`]: who hears which events, by which way.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
+//! * [`faults`]: where tests have the program die or lie.
 
 pub mod cdevents;
 pub mod cloudevents;
 pub mod data;
 pub mod delivery;
 pub mod event;
+pub mod faults;
 pub mod ids;
 pub mod kind;
 pub mod lease;

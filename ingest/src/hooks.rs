@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::delivery::NewDelivery;
+use bus::faults::{self, Phase};
 use bus::ids::DeliveryId;
 use bus::streams::{StreamError, Streams};
 use bytes::Bytes;
@@ -220,6 +221,7 @@ impl Hooks {
         {
             return Err(Rejection::Encoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
         }
+        faults::reached(Phase::BeforeBody);
         let read = self.budget.read(body, &head.headers, limit);
         let received = tokio::time::timeout(BODY_DEADLINE, read).await.map_err(|_| Rejection::TooSlow)??;
         let Some(source) = source else {
@@ -230,6 +232,7 @@ impl Hooks {
         let request =
             verify::Request { headers: &head.headers, query: head.uri.query(), body: &received.bytes, received_at };
         let verification = verify::verify(source, &request).map_err(Rejection::Unverified)?;
+        faults::reached(Phase::AfterVerify);
         let content_type = media_type(source, &head.headers)?;
         let Received { bytes, permit } = received;
         let reply = (source.sender.reply)(&head.headers, &bytes);
@@ -245,6 +248,7 @@ impl Hooks {
         let id = delivery.delivery_id.clone();
         let receipt = self.streams.append(delivery).await.map_err(Rejection::Log)?;
         drop(permit);
+        faults::replied();
         if receipt.conflict {
             tracing::warn!(
                 source.name = source_name,

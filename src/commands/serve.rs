@@ -13,6 +13,9 @@ pub(super) async fn run(args: Serve, context: Context) -> Ended {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(fault) = crate::config::fault()? {
+        bus::faults::ask(fault);
+    }
     let mut running = app::start(&config, Listen::Configured).await?;
     context.output.tell(&format!("devhose listens at {}", running.url));
     if config.sources.iter().next().is_none() {

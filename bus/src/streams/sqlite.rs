@@ -19,6 +19,7 @@ use super::write::sqlite::State;
 use super::write::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Command, PreparedDelivery, Queue};
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
 use writer::{Shared, Writer};
 
@@ -120,7 +121,9 @@ impl Sqlite {
 
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
         let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
-        let receipts = answer(self.offer(prepared)?).await?;
+        let queued = self.offer(prepared)?;
+        faults::reached(Phase::AfterEnqueue);
+        let receipts = answer(queued).await?;
         receipts.first().copied().ok_or(StreamError::Stopped)
     }
 
@@ -244,7 +247,11 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if faults::lies(Lie::SynchronousNormal) {
+            SqliteSynchronous::Normal
+        } else {
+            SqliteSynchronous::Full
+        })
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "off")
@@ -276,7 +283,7 @@ async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), StreamEr
     for (name, wanted) in PRAGMAS {
         let row = sqlx::query(AssertSqlSafe(format!("pragma {name}"))).fetch_one(&mut *connection).await?;
         let found = sqlx::Row::try_get_unchecked::<String, _>(&row, 0)?;
-        if found != *wanted {
+        if found != *wanted && !faults::lies(Lie::SynchronousNormal) {
             return Err(StreamError::Setup(format!("pragma {name} is {found}, {wanted} is needed")));
         }
     }

@@ -9,6 +9,7 @@ use super::body::{self, off_thread};
 use super::chain::{self, Hash};
 use super::{QUEUED_BYTES_MAX, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults;
 use crate::ids::{DeliveryId, EventOffset, ReaderName, SourceName};
 use events::{PreparedReading, Record};
 
@@ -96,9 +97,10 @@ impl PreparedDelivery {
     }
 
     fn new(new: NewDelivery) -> Result<Self, StreamError> {
+        let new = faults::taken_in(new);
         let unwritable = |source| StreamError::File { path: format!("the body of {}", new.delivery_id), source };
         Ok(Self {
-            dedupe_key: chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str()),
+            dedupe_key: faults::known_by(chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str())),
             received_at: new.received_at.timestamp_micros(),
             headers: serde_json::to_string(&new.headers).map_err(|e| unwritable(e.into()))?,
             verification: new.verification.name(),

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use chrono::Utc;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset};
 use crate::streams::StreamError;
 use crate::streams::sqlite as engine;
@@ -130,7 +131,7 @@ impl Writer {
         let now = Utc::now().timestamp_micros();
         engine::begin(&mut self.connection).await?;
         self.append(batch).await?;
-        for job in batch {
+        for job in batch.iter_mut() {
             let (connection, state) = (&mut self.connection, &mut self.state);
             match &mut job.command {
                 Command::Append { .. } | Command::Close { .. } => {}
@@ -144,6 +145,9 @@ impl Writer {
             }
         }
         write::save_sources(&mut self.connection, &mut self.state).await?;
+        if faults::lies(Lie::AckBeforeFsync) {
+            acknowledge_before(batch).await;
+        }
         engine::commit(&mut self.connection).await
     }
 
@@ -159,7 +163,9 @@ impl Writer {
         if deliveries.is_empty() {
             return Ok(());
         }
-        let mut all = write::append(&mut self.connection, &mut self.state, &deliveries).await?.into_iter();
+        let all = write::append(&mut self.connection, &mut self.state, &deliveries).await?;
+        faults::reached(Phase::InsideTransaction);
+        let mut all = faults::told(all).into_iter();
         for job in batch {
             if let Command::Append { deliveries, receipts, .. } = &mut job.command {
                 *receipts = all.by_ref().take(deliveries.len()).collect();
@@ -170,6 +176,7 @@ impl Writer {
 
     /// Moves the heads before answering: whoever holds a receipt finds the record.
     fn committed(&self, batch: Vec<Job>) {
+        faults::reached(Phase::AfterCommit);
         let (deliveries, events) = (self.state.deliveries.position, self.state.events.position);
         move_head(&self.delivery_head, DeliveryOffset(deliveries));
         move_head(&self.event_head, EventOffset(events));
@@ -250,6 +257,17 @@ impl Writer {
             if poisoned { job.command.failed(StreamError::Stopped) } else { job.command.committed() }
         }
     }
+}
+
+/// Tells senders what is not so yet: see [`Lie::AckBeforeFsync`].
+async fn acknowledge_before(batch: &mut [Job]) {
+    for job in batch {
+        if let Command::Append { receipts, answer, .. } = &mut job.command {
+            let answer = std::mem::replace(answer, oneshot::channel().0);
+            drop(answer.send(Ok(receipts.clone())));
+        }
+    }
+    tokio::time::sleep(faults::ACKNOWLEDGED_BEFORE).await;
 }
 
 /// Signals a head that moved, and no other.

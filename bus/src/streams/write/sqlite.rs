@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Sqlite};
 
 use super::PreparedDelivery;
 use crate::delivery::Receipt;
+use crate::faults;
 use crate::ids::{DeliveryOffset, ReaderName, SourceName};
 use crate::streams::chain::{self, DeliveryLink, Hash};
 
@@ -118,6 +119,11 @@ pub(in crate::streams) async fn append(
         if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
             let conflict = *body_hash != delivery.body_hash;
             receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
+            continue;
+        }
+        if faults::drops() {
+            let offset = Some(DeliveryOffset(state.deliveries.position + 1));
+            receipts.push(Receipt { offset, duplicate: false, conflict: false });
             continue;
         }
         let row = next_delivery(state, delivery);
