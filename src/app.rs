@@ -117,6 +117,9 @@ pub(crate) async fn start_with(config: &Config, listen: Listen, extras: Extras) 
         tasks.spawn(serve("hooks", bind(address).await?, hooks.clone(), None, stopped.clone()));
     }
     tasks.spawn(serve("server", listener, hooks, Some(pages), stopped.clone()));
+    let carried = streams.clone();
+    let carrying = stopped.clone();
+    tasks.spawn(async move { ("log", carried.carry(carrying).await.map_err(anyhow::Error::from)) });
     let normalizer = ingest::normalizer::run(streams.clone(), stopped.clone());
     tasks.spawn(async move { ("normalizer", normalizer.await.map_err(anyhow::Error::from)) });
     // A program that only answers one command watches nothing and acts on nothing.

@@ -32,8 +32,11 @@ pub(crate) fn router() -> Router<App> {
         .route("/readyz", get(ready))
 }
 
-/// Ready once the log answers and Ledger is no further behind than a moment's work.
+/// Ready while the log answers and takes what is sent.
 async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response {
+    if let Some(why) = app.streams.unwritable() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    }
     match app.streams.checkpoint(ingest::normalizer::READER).await {
         Ok(position) => {
             let behind = app.streams.delivery_head().borrow().0 - position;

@@ -6,7 +6,6 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -21,7 +20,7 @@ use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
 use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
-use writer::{Shared, Writer};
+use writer::{Shared, Trouble, Writer};
 
 mod writer;
 
@@ -49,6 +48,9 @@ const PRAGMAS: &[(&str, &str)] = &[
     ("wal_autocheckpoint", "0"),
     ("busy_timeout", "5000"),
 ];
+
+/// What is said while the disk is full.
+const FULL: StreamError = StreamError::Busy("the disk is full");
 
 /// The pages of the indexes that are written at random stay in memory up to some ten million events.
 const WRITER_CACHE_KIB: i64 = 64 << 10;
@@ -98,6 +100,7 @@ impl Sqlite {
             readers: readers.clone(),
             checkpointer,
             lock,
+            directory: directory.to_owned(),
         };
         // Not the caller's task: a request that is dropped must not stop a commit. It ends with the last handle.
         drop(tokio::spawn(writer.run()));
@@ -117,6 +120,20 @@ impl Sqlite {
 
     pub(super) fn event_head(&self) -> watch::Receiver<EventOffset> {
         self.event_head.clone()
+    }
+
+    pub(super) fn unwritable(&self) -> Option<StreamError> {
+        self.shared.trouble.borrow().map(|trouble| match trouble {
+            Trouble::Full => FULL,
+            Trouble::Broken => StreamError::Stopped,
+        })
+    }
+
+    /// Waits until nothing can be written any more. Cancel-safe.
+    pub(super) async fn broken(&self) {
+        let mut trouble = self.shared.trouble.subscribe();
+        // Whoever asks holds the sender too, so it cannot be gone.
+        drop(trouble.wait_for(|trouble| *trouble == Some(Trouble::Broken)).await);
     }
 
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
@@ -208,7 +225,7 @@ impl Sqlite {
         };
         match closing {
             // Another handle closed it.
-            Err(StreamError::Stopped) if !self.shared.poisoned.load(Ordering::Relaxed) => Ok(()),
+            Err(StreamError::Stopped) if !self.shared.poisoned() => Ok(()),
             Err(error) => Err(error),
             Ok(()) => Ok(()),
         }

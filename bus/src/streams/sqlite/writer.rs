@@ -2,8 +2,10 @@
 //! gives it up when it ends.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::Utc;
 use sqlx::Connection;
@@ -12,8 +14,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset};
+use crate::storage::is_full;
 use crate::streams::StreamError;
-use crate::streams::sqlite as engine;
+use crate::streams::sqlite::{self as engine, FULL};
 use crate::streams::write::events::sqlite as events;
 use crate::streams::write::sqlite::{self as write, State};
 use crate::streams::write::{Command, Job, next_batch};
@@ -26,17 +29,55 @@ const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
 /// load: only when the writer stands still can a checkpoint reach the end of the log.
 const LOG_PAGES_MAX: i64 = 65_536;
 
+/// While the disk is full one looks this often whether there is room again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// There is room again once so many bytes can be written: a few usual batches, so that not every other one fails.
+const ROOM_BYTES: usize = 1 << 20;
+
+/// The file that is written to find out whether there is room. It is removed at once.
+const ROOM_FILE: &str = "devhose.room";
+
+/// What keeps the writer from writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The disk is full. It is tried again.
+    Full,
+    /// The engine failed in a way after which nothing it says can be trusted.
+    Broken,
+}
+
 /// What the writer shares with the engine's handles.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Set when the engine failed in a way after which nothing it says can be trusted.
-    pub(super) poisoned: AtomicBool,
+    pub(super) trouble: watch::Sender<Option<Trouble>>,
     /// Set when the checkpointer is to end.
     closing: AtomicBool,
     /// Wakes the checkpointer.
     pub(super) checkpoint: Notify,
     /// Pages in the write-ahead log when the checkpointer last looked.
     log_pages: AtomicI64,
+}
+
+impl Shared {
+    pub(super) fn poisoned(&self) -> bool {
+        *self.trouble.borrow() == Some(Trouble::Broken)
+    }
+
+    fn full(&self) -> bool {
+        *self.trouble.borrow() == Some(Trouble::Full)
+    }
+
+    /// A broken engine stays one.
+    fn set(&self, trouble: Option<Trouble>) {
+        self.trouble.send_if_modified(|now| {
+            let changes = *now != Some(Trouble::Broken) && *now != trouble;
+            if changes {
+                *now = trouble;
+            }
+            changes
+        });
+    }
 }
 
 /// Copies the write-ahead log into the database, off the way of commits, until the writer ends.
@@ -67,6 +108,7 @@ pub(super) struct Writer {
     pub(super) readers: SqlitePool,
     pub(super) checkpointer: tokio::task::JoinHandle<()>,
     pub(super) lock: File,
+    pub(super) directory: PathBuf,
 }
 
 /// What to do about an error of the engine.
@@ -84,7 +126,7 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut closers = Vec::new();
         let mut bytes = 0;
-        while let Some(batch) = next_batch(&mut self.jobs).await {
+        while let Some(batch) = self.next_batch().await {
             bytes += batch.iter().map(|job| job.bytes).sum::<usize>();
             let mut work = Vec::with_capacity(batch.len());
             for job in batch {
@@ -97,12 +139,35 @@ impl Writer {
                 }
             }
             self.write(work).await;
-            if self.shared.poisoned.load(Ordering::Relaxed) {
+            if self.shared.poisoned() {
                 break;
             }
             bytes = self.checkpoint(bytes).await;
         }
         self.finish(closers).await;
+    }
+
+    /// Waits for work. While the disk is full it also looks for room now and then.
+    async fn next_batch(&mut self) -> Option<Vec<Job>> {
+        while self.shared.full() {
+            let Ok(batch) = tokio::time::timeout(FULL_PAUSE, next_batch(&mut self.jobs)).await else {
+                self.look_for_room().await;
+                continue;
+            };
+            return batch;
+        }
+        next_batch(&mut self.jobs).await
+    }
+
+    async fn look_for_room(&self) {
+        let path = self.directory.join(ROOM_FILE);
+        let written = tokio::fs::write(&path, vec![0; ROOM_BYTES]).await;
+        // What could be written in part takes room too.
+        let removed = tokio::fs::remove_file(&path).await;
+        if written.and(removed).is_ok() {
+            tracing::info!("there is room on the disk again");
+            self.shared.set(None);
+        }
     }
 
     /// Commits a batch and answers it. A batch that fails for a reason of its own is tried again one by one, so that
@@ -188,16 +253,21 @@ impl Writer {
 
     async fn failed(&mut self, batch: Vec<Job>, error: sqlx::Error) {
         let verdict = verdict(&error);
-        tracing::error!(error = %error, commands = batch.len(), "the log could not be written");
+        // A full disk is told once, whoever knocks meanwhile.
+        if !self.shared.full() {
+            tracing::error!(error = %error, commands = batch.len(), "the log could not be written");
+        }
+        match verdict {
+            Verdict::Full => self.shared.set(Some(Trouble::Full)),
+            Verdict::Fatal => self.shared.set(Some(Trouble::Broken)),
+            Verdict::Transaction => {}
+        }
         self.roll_back().await;
         let mut error = Some(error);
         for job in batch {
             job.command.failed(match verdict {
-                Verdict::Full => StreamError::Busy("the disk is full"),
-                Verdict::Fatal => {
-                    self.shared.poisoned.store(true, Ordering::Relaxed);
-                    StreamError::Stopped
-                }
+                Verdict::Full => FULL,
+                Verdict::Fatal => StreamError::Stopped,
                 Verdict::Transaction => error.take().map_or(StreamError::Stopped, StreamError::Engine),
             });
         }
@@ -211,7 +281,7 @@ impl Writer {
             Ok(state) => self.state = state,
             Err(error) => {
                 tracing::error!(error = %error, "the end of the log cannot be read after a failed transaction");
-                self.shared.poisoned.store(true, Ordering::Relaxed);
+                self.shared.set(Some(Trouble::Broken));
             }
         }
     }
@@ -240,7 +310,7 @@ impl Writer {
         self.shared.checkpoint.notify_one();
         drop(self.checkpointer.await);
         self.readers.close().await;
-        let poisoned = self.shared.poisoned.load(Ordering::Relaxed);
+        let poisoned = self.shared.poisoned();
         let closed = async {
             if !poisoned {
                 engine::checkpoint_all(&mut self.connection).await?;
@@ -284,9 +354,11 @@ fn verdict(error: &sqlx::Error) -> Verdict {
     const READONLY: i32 = 8;
     const IOERR: i32 = 10;
     const CORRUPT: i32 = 11;
-    const FULL: i32 = 13;
     const CANTOPEN: i32 = 14;
     const NOTADB: i32 = 26;
+    if is_full(error) {
+        return Verdict::Full;
+    }
     let Some(error) = error.as_database_error() else {
         // The worker thread crashed or a row could not be decoded: not what a working engine does.
         return Verdict::Fatal;
@@ -294,7 +366,6 @@ fn verdict(error: &sqlx::Error) -> Verdict {
     let extended: Option<i32> = error.code().and_then(|code| code.parse().ok());
     // The low byte is the primary code.
     match extended.map(|code| code & 0xff) {
-        Some(FULL) => Verdict::Full,
         Some(READONLY | IOERR | CORRUPT | CANTOPEN | NOTADB) | None => Verdict::Fatal,
         Some(_) => Verdict::Transaction,
     }
