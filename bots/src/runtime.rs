@@ -10,9 +10,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bus::ids::{EventId, EventOffset};
 use bus::query::Query;
+use bus::stop::stopped;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -48,6 +50,9 @@ mod route;
 mod shared;
 mod status;
 mod world;
+
+/// While the disk is full, everybody begins again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// What the installation sets.
 #[derive(Clone)]
@@ -177,7 +182,23 @@ impl Bots {
     ///
     /// # Errors
     /// If the store or the streams cannot be used any more, or if it runs already.
-    pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<(), BotError> {
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), BotError> {
+        loop {
+            match self.run_until_full(stop.clone()).await {
+                // Everybody begins again at what is stored, as after a crash.
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "bots wait for room on the disk");
+                    tokio::select! {
+                        () = tokio::time::sleep(FULL_WAIT) => {}
+                        () = stopped(&mut stop) => return Ok(()),
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn run_until_full(&self, stop: watch::Receiver<bool>) -> Result<(), BotError> {
         let core = &self.core;
         let Some(turn) = Turn::take(&core.running) else {
             return Err(BotError::Setup("it runs already".to_owned()));

@@ -34,6 +34,9 @@ const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// Under load, at most one part in this many of the time goes into views, so that catching up is not slowed by them.
 const VIEW_SHARE: u32 = 5;
 
+/// While the disk is full, what could not be stored is tried again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
+
 /// Name of the setting that says which generation of facts is live.
 const GENERATION: &str = "ledger.generation";
 
@@ -81,6 +84,8 @@ pub(crate) struct Generation {
     /// Shared with the views made of them.
     pub(crate) facts: Arc<Facts>,
     pub(crate) position: Position,
+    /// Folded, and not stored yet, with the position that it makes true.
+    unsaved: Option<(Batch, Position)>,
 }
 
 impl Generation {
@@ -88,13 +93,13 @@ impl Generation {
     pub(crate) async fn create(directory: &Path, number: u64, position: Position) -> Result<Self, LedgerError> {
         store::remove_generation(directory, number)?;
         let store = Store::open(directory, number).await?;
-        Ok(Self { number, store, facts: Arc::default(), position })
+        Ok(Self { number, store, facts: Arc::default(), position, unsaved: None })
     }
 
     async fn load(directory: &Path, number: u64) -> Result<Self, LedgerError> {
         let mut store = Store::open(directory, number).await?;
         let (position, facts) = (store.position().await?, Arc::new(store.load().await?));
-        Ok(Self { number, store, facts, position })
+        Ok(Self { number, store, facts, position, unsaved: None })
     }
 
     /// Folds events in, and stores the facts together with the position that they make true.
@@ -117,8 +122,17 @@ impl Generation {
         });
         let (facts, batch) = folding.await?;
         self.facts = facts;
-        self.store.save(batch?).await?;
-        self.position = position;
+        self.unsaved = Some((batch?, position));
+        self.save().await
+    }
+
+    /// Stores what is folded and not stored yet. After an error it can be tried again.
+    pub(crate) async fn save(&mut self) -> Result<(), LedgerError> {
+        if let Some((batch, position)) = &self.unsaved {
+            self.store.save(batch).await?;
+            self.position = position.clone();
+            self.unsaved = None;
+        }
         Ok(())
     }
 }
@@ -231,7 +245,19 @@ impl Projector {
         let Some(checkpoint) = events.last().map(|event| event.offset) else { return Ok(()) };
         let position = Position { checkpoint, ..position.clone() };
         let events = events.into_iter().map(|recorded| recorded.event).collect();
-        self.live.take(events, position, &self.kit).await?;
+        let mut saved = self.live.take(events, position, &self.kit).await;
+        while let Err(error) = &saved
+            && error.is_full()
+        {
+            tracing::warn!(%error, "facts wait for room on the disk");
+            let mut stop = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(FULL_WAIT) => saved = self.live.save().await,
+                // The next start folds them again.
+                () = stopped(&mut stop) => return Ok(()),
+            }
+        }
+        saved?;
         if Instant::now() >= self.next_view_at {
             self.publish_if_behind().await?;
         }

@@ -183,7 +183,7 @@ impl Store {
     }
 
     /// Writes rows and position in one transaction: after a crash either all of it is there or nothing.
-    pub(crate) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+    pub(crate) async fn save(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         self.engine.save(batch).await
     }
 
