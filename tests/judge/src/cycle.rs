@@ -32,7 +32,7 @@ const DELIVERIES_MAX: u64 = 20_000;
 const GLANCE: Duration = Duration::from_millis(1);
 
 /// What the judge does a cycle with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cycles {
     /// The program.
     pub home: Home,
@@ -155,7 +155,9 @@ impl Cycles {
         Ok(check(&Pages::read(&self.book)?, SOURCE, &said, &found))
     }
 
-    fn load_for(&self, program: &Program) -> Load {
+    /// The load, sent to a program.
+    #[must_use]
+    pub fn load_for(&self, program: &Program) -> Load {
         Load { url: program.url.clone(), ..self.load.clone() }
     }
 }

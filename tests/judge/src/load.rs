@@ -207,16 +207,7 @@ enum Answer {
 }
 
 async fn post(run: &Run<'_>, id: &str, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
-    let load = run.load;
-    let request = run
-        .http
-        .post(format!("{}/hooks/{}", load.url, load.source))
-        .header("content-type", "application/json")
-        .header("user-agent", "GitHub-Hookshot/judge")
-        .header("x-github-event", "ping")
-        .header("x-github-delivery", id)
-        .header("x-hub-signature-256", signature(&load.secret, &body));
-    let answer = request.body(body).send().await?;
+    let answer = request(&run.http, run.load, ("ping", id), body).send().await?;
     let status = answer.status();
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     // Only a whole answer is one.
@@ -227,6 +218,29 @@ async fn post(run: &Run<'_>, id: &str, body: Vec<u8>) -> Result<Answer, reqwest:
     let receipt: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let field = |name: &str| receipt.get(name).cloned().unwrap_or_default();
     Ok(Answer::Stored { offset: field("offset").as_i64(), duplicate: field("duplicate").as_bool().unwrap_or(false) })
+}
+
+fn request(http: &reqwest::Client, load: &Load, named: (&str, &str), body: Vec<u8>) -> reqwest::RequestBuilder {
+    let (event, id) = named;
+    http.post(format!("{}/hooks/{}", load.url, load.source))
+        .header("content-type", "application/json")
+        .header("user-agent", "GitHub-Hookshot/judge")
+        .header("x-github-event", event)
+        .header("x-github-delivery", id)
+        .header("x-hub-signature-256", signature(&load.secret, &body))
+        .body(body)
+}
+
+/// Sends one delivery with a body of the caller's own, which is noted as an intent. Returns the status of the answer.
+///
+/// # Errors
+/// If there is no answer, or the book cannot be written.
+pub async fn send_one(load: &Load, book: &Book, named: (&str, &str), body: Vec<u8>) -> anyhow::Result<u16> {
+    let intent = Intent { sha256: sha256(&body), blake3: hex(blake3::hash(&body).as_bytes()) };
+    let number = book.next_number;
+    book.intend(vec![Line::Intent { id: named.1.to_owned(), intent, number }]).await?;
+    let http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
+    Ok(request(&http, load, named, body).send().await?.status().as_u16())
 }
 
 /// The value of `x-hub-signature-256`: HMAC-SHA-256 over the raw body.

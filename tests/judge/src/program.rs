@@ -1,6 +1,6 @@
 //! The program under judgement, used from outside: a directory with a configuration, a process over it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -187,7 +187,14 @@ impl Drop for Program {
     fn drop(&mut self) {
         // It may have ended already.
         drop(self.child.kill());
-        drop(self.child.wait());
+        if let Ok(status) = self.child.wait()
+            && self.outputs.is_some()
+            && std::thread::panicking()
+        {
+            let Ended { exit, signal, stderr, .. } = self.of(status);
+            let said = stderr.lines().filter(|line| !line.contains("request rejected")).collect::<Vec<_>>().join("\n");
+            drop(writeln!(std::io::stderr(), "the program ended with {exit:?} {signal:?} and had said:\n{said}"));
+        }
     }
 }
 
