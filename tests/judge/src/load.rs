@@ -52,6 +52,8 @@ pub struct Load {
     pub contradict: bool,
     /// Ends when nobody listens any more.
     pub until_gone: bool,
+    /// Begins with the first delivery of the book, all over again.
+    pub again: bool,
 }
 
 impl Default for Load {
@@ -69,6 +71,7 @@ impl Default for Load {
             copies_max: 1,
             contradict: false,
             until_gone: false,
+            again: false,
         }
     }
 }
@@ -87,6 +90,7 @@ struct Run<'a> {
     book: &'a Book,
     http: reqwest::Client,
     began: Instant,
+    first: u64,
     next: AtomicU64,
     gone: AtomicBool,
 }
@@ -97,8 +101,9 @@ struct Run<'a> {
 /// If the book cannot be written.
 pub async fn run(load: &Load, book: &Book, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
-    let next = AtomicU64::new(book.next_number);
-    let run = Run { load, book, http, began: Instant::now(), next, gone: AtomicBool::new(false) };
+    let first = if load.again { 0 } else { book.next_number };
+    let (next, gone) = (AtomicU64::new(first), AtomicBool::new(false));
+    let run = Run { load, book, http, began: Instant::now(), first, next, gone };
     let stopped = async move {
         // An error says that nobody will ever ask for a stop.
         if stop.wait_for(|stop| *stop).await.is_err() {
@@ -123,7 +128,7 @@ fn deliveries<'a>(run: &'a Run<'_>) -> impl Stream<Item = anyhow::Result<Deliver
         })
         .then(async |delivery| {
             if let (Some(rate), Ok(delivery)) = (run.load.rate, &delivery) {
-                let due = Duration::from_secs(delivery.number - run.book.next_number) / rate.max(1);
+                let due = Duration::from_secs(delivery.number - run.first) / rate.max(1);
                 tokio::time::sleep_until(run.began + due).await;
             }
             delivery
@@ -134,7 +139,7 @@ async fn next_deliveries(run: &Run<'_>) -> anyhow::Result<Option<Vec<Delivery>>>
     let load = run.load;
     let late = load.duration.is_some_and(|duration| run.began.elapsed() >= duration);
     let first = run.next.load(Ordering::Relaxed);
-    let sent = first - run.book.next_number;
+    let sent = first - run.first;
     let left = load.count.map_or(INTENTS_AT_ONCE, |count| count.saturating_sub(sent)).min(INTENTS_AT_ONCE);
     if left == 0 || late || (load.until_gone && run.gone.load(Ordering::Relaxed)) {
         return Ok(None);

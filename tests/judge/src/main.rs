@@ -75,6 +75,9 @@ struct LoadArgs {
     /// Ends when nobody listens any more.
     #[arg(long)]
     until_gone: bool,
+    /// Begins with the first delivery of the book, all over again.
+    #[arg(long)]
+    again: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,6 +171,7 @@ async fn send(args: LoadArgs) -> anyhow::Result<()> {
         copies_max: args.dup.max(1),
         contradict: args.contradict,
         until_gone: args.until_gone,
+        again: args.again,
     };
     let book = Book::open(&args.ledger)?;
     let (_stop, stopped) = watch::channel(false);

@@ -1,12 +1,12 @@
-//! A disk that fails once: nothing is acknowledged any more, the program ends so that it is started again, and what it
+//! A disk that fails: nothing is acknowledged any more, the program ends so that it is started again, and what it
 //! had acknowledged is there.
 
 use judge::load::Load;
 
 use crate::stage::Stage;
 
-/// Which wait for the disk fails: some in the middle of the load, one after another.
-const FAILING: [u32; 3] = [40, 41, 60];
+/// Which wait for the disk fails: some in the middle of the load, once, and then from some on for ever.
+const FAILING: [&str; 4] = ["40", "41", "60", "50+"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_wait_for_the_disk_ends_the_program_and_loses_nothing() {

@@ -1,6 +1,7 @@
 //! `kill -9`, at every step of a delivery and at any time.
 
 use judge::cycle::PHASES;
+use judge::load::Load;
 
 use crate::stage::Stage;
 
@@ -26,4 +27,12 @@ async fn whatever_was_acknowledged_survives_a_kill_at_any_time() {
         assert!(tally.acks > 0 && tally.unknown > 0, "{tally:?}");
         stage.acquit().await;
     }
+    // As senders see it: what was acknowledged is known when it comes again, at the place that was told.
+    let before = stage.book();
+    stage.cycles.load = Load { again: true, count: Some(before.next_number), ..stage.cycles.load };
+    let program = stage.cycles.home.serve(None).unwrap();
+    let tally = stage.cycles.send(&program).await.unwrap();
+    assert_eq!((tally.acks, tally.nacks, tally.unknown), (before.next_number, 0, 0));
+    drop(program);
+    stage.acquit().await;
 }
