@@ -31,6 +31,11 @@ const UNKNOWN_SOURCE_BODY_BYTES_MAX: usize = 1 << 20;
 /// A request must be complete after this: the most patient sender gives up after 30 s, the usual one after 10 s.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
+/// A delivery that is not durable after this is answered as if the log could not take it: senders wait for 10 s, and one
+/// that has given up sends again what a late answer would have told it is stored. It may still be stored; then the one
+/// that comes again is a duplicate.
+const LOG_DEADLINE: Duration = Duration::from_secs(5);
+
 /// How long a refused sender may go on sending: closing while it still writes would reset the connection, and it would
 /// hear of a broken pipe instead of why it was refused.
 const LINGER_DEADLINE: Duration = BODY_DEADLINE;
@@ -246,7 +251,9 @@ impl Hooks {
             verification,
         };
         let id = delivery.delivery_id.clone();
-        let receipt = self.streams.append(delivery).await.map_err(Rejection::Log)?;
+        let appended = tokio::time::timeout(LOG_DEADLINE, self.streams.append(delivery)).await;
+        let late = |_| Rejection::Log(StreamError::Busy("the disk takes too long"));
+        let receipt = appended.map_err(late)?.map_err(Rejection::Log)?;
         drop(permit);
         faults::replied();
         if receipt.conflict {
