@@ -19,9 +19,6 @@ use crate::stored::{api, sqlite};
 pub const PHASES: [&str; 6] =
     ["before-body", "after-verify", "after-enqueue", "inside-transaction", "after-commit", "after-reply"];
 
-/// Acknowledgements before a harm that comes at any time, at most.
-const ACKS_BEFORE_MAX: u64 = 400;
-
 /// Times that a phase is reached before the program kills itself there, at most.
 const REACHED_MAX: u64 = 60;
 
@@ -44,6 +41,8 @@ pub struct Cycles {
     pub random: Random,
     /// How the program is told to lie, at every start.
     pub sabotage: Option<String>,
+    /// A harm that comes at any time comes before so many acknowledgements.
+    pub acks_before_max: u64,
 }
 
 impl Cycles {
@@ -51,7 +50,7 @@ impl Cycles {
     #[must_use]
     pub fn new(home: Home, book: PathBuf, seed: u64) -> Self {
         let load = Load { source: SOURCE.to_owned(), secret: SECRET.to_owned(), seed, ..Load::default() };
-        Self { home, book, load, random: Random::new(seed), sabotage: None }
+        Self { home, book, load, random: Random::new(seed), sabotage: None, acks_before_max: 400 }
     }
 
     /// Sends to a program until the load is through; the program goes on.
@@ -59,10 +58,10 @@ impl Cycles {
     /// # Errors
     /// If the book cannot be written.
     pub async fn send(&self, program: &Program) -> anyhow::Result<Tally> {
-        let book = Book::open(&self.book)?;
+        let book = Arc::new(Book::open(&self.book)?);
         let (_stop, stopped) = watch::channel(false);
         load::run(&self.load_for(program), &book, stopped).await?;
-        book.close()
+        closed(book)
     }
 
     /// Has the program kill itself at a phase, under load.
@@ -72,11 +71,11 @@ impl Cycles {
     pub async fn kill_at(&mut self, phase: &str) -> anyhow::Result<Tally> {
         let fault = format!("kill@{phase}:{}", 1 + self.random.below(REACHED_MAX));
         let program = self.home.serve(Some(&fault))?;
-        let book = Book::open(&self.book)?;
+        let book = Arc::new(Book::open(&self.book)?);
         let (_stop, stopped) = watch::channel(false);
         let load = Load { until_gone: true, count: Some(DELIVERIES_MAX), ..self.load_for(&program) };
         load::run(&load, &book, stopped).await?;
-        let tally = book.close()?;
+        let tally = closed(book)?;
         let ended = program.ended().with_context(|| format!("{fault} was not reached"))?;
         ensure!(ended.signal == Some(SIGKILL), "{fault}: the program ended otherwise: {ended:?}");
         Ok(tally)
@@ -88,7 +87,7 @@ impl Cycles {
     /// If the program cannot be started, or the book not be written.
     pub async fn kill(&mut self) -> anyhow::Result<Tally> {
         let program = self.home.serve(self.sabotage.as_deref())?;
-        let after = self.random.below(ACKS_BEFORE_MAX);
+        let after = self.random.below(self.acks_before_max);
         self.harm(program, after, |program, _| program.kill().map(drop)).await
     }
 
@@ -98,7 +97,7 @@ impl Cycles {
     /// If the program cannot be started, the book not be written, or the disk not be cut.
     pub async fn cut(&mut self, disk: &Disk) -> anyhow::Result<Tally> {
         let program = self.home.serve(self.sabotage.as_deref())?;
-        let after = self.random.below(ACKS_BEFORE_MAX);
+        let after = self.random.below(self.acks_before_max);
         let cut = |program: Program, book: &Book| {
             // An answer that is read from here on may be one that the program gave after the cut.
             book.doubt();
@@ -129,7 +128,7 @@ impl Cycles {
         harm(program, &book)?;
         stop.send_replace(true);
         sending.await??;
-        Arc::into_inner(book).context("the book is still open")?.close()
+        closed(book)
     }
 
     /// Starts the program and holds the log against the book, by both ways; then stops it, and has it check itself.
@@ -160,4 +159,8 @@ impl Cycles {
     pub fn load_for(&self, program: &Program) -> Load {
         Load { url: program.url.clone(), ..self.load.clone() }
     }
+}
+
+fn closed(book: Arc<Book>) -> anyhow::Result<Tally> {
+    Arc::into_inner(book).context("the book is still open")?.close()
 }

@@ -1,13 +1,14 @@
 //! Sends deliveries as GitHub does, and notes what comes of each.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures_util::{Stream, StreamExt, stream};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::body::{Random, body, hex, sha256};
@@ -85,9 +86,9 @@ struct Delivery {
 }
 
 /// What the requests of a run share.
-struct Run<'a> {
-    load: &'a Load,
-    book: &'a Book,
+struct Run {
+    load: Load,
+    book: Arc<Book>,
     http: reqwest::Client,
     began: Instant,
     first: u64,
@@ -99,44 +100,38 @@ struct Run<'a> {
 ///
 /// # Errors
 /// If the book cannot be written.
-pub async fn run(load: &Load, book: &Book, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+pub async fn run(load: &Load, book: &Arc<Book>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).no_proxy().build()?;
     let first = if load.again { 0 } else { book.next_number };
     let (next, gone) = (AtomicU64::new(first), AtomicBool::new(false));
-    let run = Run { load, book, http, began: Instant::now(), first, next, gone };
-    let stopped = async move {
-        // An error says that nobody will ever ask for a stop.
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let requests = deliveries(&run).take_until(stopped);
-    let results = requests.map(|delivery| send(&run, delivery)).buffer_unordered(load.connections);
-    let failed = results.filter_map(async |result| result.err());
-    match std::pin::pin!(failed).next().await {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
-}
-
-/// The deliveries in order, each as often as it is to be sent at once; their intents are durable.
-fn deliveries<'a>(run: &'a Run<'_>) -> impl Stream<Item = anyhow::Result<Delivery>> + 'a {
-    stream::unfold((), async |()| next_deliveries(run).await.transpose().map(|some| (some, ())))
-        .flat_map(|some| match some {
-            Ok(some) => stream::iter(some.into_iter().map(Ok).collect::<Vec<_>>()),
-            Err(error) => stream::iter(vec![Err(error)]),
-        })
-        .then(async |delivery| {
-            if let (Some(rate), Ok(delivery)) = (run.load.rate, &delivery) {
-                let due = Duration::from_secs(delivery.number - run.first) / rate.max(1);
+    let (load, book) = (load.clone(), Arc::clone(book));
+    let run = Arc::new(Run { load, book, http, began: Instant::now(), first, next, gone });
+    let mut requests = JoinSet::new();
+    while !*stop.borrow()
+        && let Some(deliveries) = next_deliveries(&run).await?
+    {
+        for delivery in deliveries {
+            if requests.len() >= run.load.connections
+                && let Some(sent) = requests.join_next().await
+            {
+                sent??;
+            }
+            if let Some(rate) = run.load.rate {
+                let due = Duration::from_secs(delivery.number - first) / rate.max(1);
                 tokio::time::sleep_until(run.began + due).await;
             }
-            delivery
-        })
+            requests.spawn(send(Arc::clone(&run), delivery));
+        }
+    }
+    while let Some(sent) = requests.join_next().await {
+        sent??;
+    }
+    Ok(())
 }
 
-async fn next_deliveries(run: &Run<'_>) -> anyhow::Result<Option<Vec<Delivery>>> {
-    let load = run.load;
+/// The next deliveries in order, each as often as it is to be sent at once; their intents are durable.
+async fn next_deliveries(run: &Run) -> anyhow::Result<Option<Vec<Delivery>>> {
+    let load = &run.load;
     let late = load.duration.is_some_and(|duration| run.began.elapsed() >= duration);
     let first = run.next.load(Ordering::Relaxed);
     let sent = first - run.first;
@@ -159,8 +154,8 @@ async fn next_deliveries(run: &Run<'_>) -> anyhow::Result<Option<Vec<Delivery>>>
     Ok(Some(copies))
 }
 
-async fn send(run: &Run<'_>, delivery: anyhow::Result<Delivery>) -> anyhow::Result<()> {
-    let delivery = delivery?;
+async fn send(run: Arc<Run>, delivery: Delivery) -> anyhow::Result<()> {
+    let run = run.as_ref();
     let sent_us = micros(run.began);
     let body = body(run.load.seed, delivery.number, run.load.body_bytes);
     let answer = post(run, &delivery.id, body).await;
@@ -197,7 +192,7 @@ async fn send(run: &Run<'_>, delivery: anyhow::Result<Delivery>) -> anyhow::Resu
 }
 
 /// Sends another body under an id that is stored: the first must stay.
-async fn contradict(run: &Run<'_>, id: String, number: u64) -> anyhow::Result<()> {
+async fn contradict(run: &Run, id: String, number: u64) -> anyhow::Result<()> {
     let other = body(!run.load.seed, number, run.load.body_bytes);
     match post(run, &id, other).await {
         Ok(Answer::Stored { offset, duplicate }) => run.book.note(Line::Other { id, offset, duplicate }),
@@ -211,8 +206,8 @@ enum Answer {
     Refused { status: u16, retry_after: Option<u64> },
 }
 
-async fn post(run: &Run<'_>, id: &str, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
-    let answer = request(&run.http, run.load, ("ping", id), body).send().await?;
+async fn post(run: &Run, id: &str, body: Vec<u8>) -> Result<Answer, reqwest::Error> {
+    let answer = request(&run.http, &run.load, ("ping", id), body).send().await?;
     let status = answer.status();
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     // Only a whole answer is one.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -120,8 +121,11 @@ struct CycleArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Bodies have about so many bytes.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 9_000)]
     body_bytes: u64,
+    /// What comes at any time comes before so many acknowledgements.
+    #[arg(long, default_value_t = 400)]
+    acks_before_max: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -173,11 +177,11 @@ async fn send(args: LoadArgs) -> anyhow::Result<()> {
         until_gone: args.until_gone,
         again: args.again,
     };
-    let book = Book::open(&args.ledger)?;
+    let book = Arc::new(Book::open(&args.ledger)?);
     let (_stop, stopped) = watch::channel(false);
     let began = Instant::now();
     load::run(&load, &book, stopped).await?;
-    let tally = book.close()?;
+    let tally = Arc::into_inner(book).context("the book is still open")?.close()?;
     say(&format!("{} in {:.1} s", words(tally), began.elapsed().as_secs_f64()));
     Ok(())
 }
@@ -204,6 +208,7 @@ async fn cycle(args: CycleArgs) -> anyhow::Result<bool> {
     let home = Home::make(&args.program, directory.path(), &data)?;
     let mut cycles = Cycles::new(home, directory.path().join("book"), args.seed);
     cycles.load.body_bytes = args.body_bytes;
+    cycles.acks_before_max = args.acks_before_max;
     cycles.sabotage.clone_from(&args.sabotage.map(|lie| format!("sabotage={lie}")));
     let mut sum = Tally::default();
     let mut turn = Random::new(args.seed);

@@ -12,6 +12,8 @@ const CUTS_OF_A_LIE_MAX: usize = 10;
 async fn whatever_was_acknowledged_survives_every_power_cut() {
     let Some(mut stage) = Stage::on_a_disk(10, 256) else { return };
     let disk = stage.disk.take().unwrap();
+    // Large enough that a checkpoint is cut short now and then.
+    (stage.cycles.load.body_bytes, stage.cycles.acks_before_max) = (9_000, 800);
     let mut acks = 0;
     for _ in 0..CUTS {
         acks += stage.cycles.cut(&disk).await.unwrap().acks;
