@@ -10,6 +10,7 @@ use ::bots::clients::settings::{ClusterSettings, ToolSettings};
 use ::bots::runtime::{BotSettings, CrashPoint};
 use anyhow::Context as _;
 use bus::egress::AllowList;
+use bus::faults::Fault;
 use bus::ids::SourceName;
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -276,6 +277,17 @@ pub(crate) fn crash_at() -> Result<Option<CrashPoint>, Failure> {
     let known = CrashPoint::ALL.map(CrashPoint::name).join(", ");
     let point = CrashPoint::parse(&name);
     point.map(Some).ok_or_else(|| Failure::new(Exit::Usage, format!("DEVHOSE_CRASH_AT={name} is none of {known}")))
+}
+
+/// A variable that only tests set, of a program that is built to fail on purpose: how. Any other program refuses it as
+/// a key that it does not know.
+pub(crate) fn fault() -> Result<Option<Fault>, Failure> {
+    if !cfg!(feature = "faults") {
+        return Ok(None);
+    }
+    let Some(text) = environment::variable("DEVHOSE_FAULT") else { return Ok(None) };
+    let fault = text.parse().map_err(|why: String| Failure::new(Exit::Usage, format!("DEVHOSE_FAULT={why}")));
+    fault.map(Some)
 }
 
 /// Whether colour is unwanted (`NO_COLOR`).

@@ -64,3 +64,21 @@ pub enum BotError {
     #[error("stopped dead {0}, as asked")]
     Crashed(&'static str),
 }
+
+impl BotError {
+    /// Whether a disk is full: later perhaps.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Streams(error) => matches!(error, StreamError::Busy(_)),
+            Self::Engine(error) => bus::storage::is_full(error),
+            Self::Migrate(_)
+            | Self::Setup(_)
+            | Self::Corrupt { .. }
+            | Self::Unwritable { .. }
+            | Self::Subscription { .. }
+            | Self::Unknown { .. }
+            | Self::Abrupt(_)
+            | Self::Crashed(_) => false,
+        }
+    }
+}

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bus::ids::{EventId, EventOffset};
 use bus::lease::Lease;
 use bus::query::Query;
+use bus::stop::stopped;
 use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
@@ -53,6 +55,8 @@ mod world;
 
 /// The lease of the process that runs bots.
 pub const LEASE: &str = crate::store::LEASE;
+/// While the disk is full, everybody begins again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// What the installation sets.
 #[derive(Clone)]
@@ -183,7 +187,23 @@ impl Bots {
     /// # Errors
     /// [`BotError::LeaseLost`] once another process holds the lease [`LEASE`]; otherwise if the store or the streams
     /// cannot be used any more, or if it runs already.
-    pub async fn run(&self, lease: Lease, stop: watch::Receiver<bool>) -> Result<(), BotError> {
+    pub async fn run(&self, lease: Lease, mut stop: watch::Receiver<bool>) -> Result<(), BotError> {
+        loop {
+            match self.run_until_full(&lease, stop.clone()).await {
+                // Everybody begins again at what is stored, as after a crash.
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "bots wait for room on the disk");
+                    tokio::select! {
+                        () = tokio::time::sleep(FULL_WAIT) => {}
+                        () = stopped(&mut stop) => return Ok(()),
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn run_until_full(&self, lease: &Lease, stop: watch::Receiver<bool>) -> Result<(), BotError> {
         let core = &self.core;
         let Some(turn) = Turn::take(&core.running) else {
             return Err(BotError::Setup("it runs already".to_owned()));

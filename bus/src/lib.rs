@@ -13,6 +13,7 @@
 //! * [`key`]: names as keys of tables.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
+//! * [`faults`]: where tests have the program die or lie.
 
 pub mod cdevents;
 pub mod cloudevents;
@@ -20,6 +21,7 @@ pub mod data;
 pub mod delivery;
 pub mod egress;
 pub mod event;
+pub mod faults;
 pub mod ids;
 mod kafka;
 pub mod key;

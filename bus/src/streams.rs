@@ -234,12 +234,18 @@ impl Streams {
 
     /// Does what an engine has to have done beside reading and writing, until `stop` turns true: on Kafka, taking what
     /// is in the topic of deliveries into the log, and events from the log into theirs. Any number of processes may.
+    /// Ends with an error where nothing can be stored any more before the program is started again.
     ///
     /// # Errors
     /// If it cannot go on; what is not done then is done at the next start.
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => {
+            Engine::Sqlite(engine) => tokio::select! {
+                () = crate::stop::stopped(&mut stop) => Ok(()),
+                // Started again, the program reads what the disk really holds.
+                () = engine.broken() => Err(StreamError::Stopped),
+            },
+            Engine::Postgres(_) => {
                 crate::stop::stopped(&mut stop).await;
                 Ok(())
             }
@@ -258,6 +264,12 @@ impl Streams {
             Engine::Sqlite(_) | Engine::Postgres(_) => Vec::new(),
             Engine::Kafka(kafka) => kafka.weaknesses(),
         }
+    }
+
+    /// Why nothing can be stored now; none while all is well. Whatever is refused meanwhile may be sent again.
+    #[must_use]
+    pub fn unwritable(&self) -> Option<StreamError> {
+        ask!(self, engine => engine.unwritable())
     }
 
     /// The newest delivery's offset, and every later one.

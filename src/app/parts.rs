@@ -54,7 +54,7 @@ impl Parts {
             };
             let crash_at = crate::config::crash_at()?;
             let settings = bots::runtime::Settings { bots: config.bots.clone(), clock: Arc::clone(&now), crash_at };
-            parts.bots = Some(Bots::open(&config.data, streams.clone(), bots::builtin::BOTS, settings, outside).await?);
+            parts.bots = Some(Bots::open(&tables, streams.clone(), bots::builtin::BOTS, settings, outside).await?);
             let connector = data::connector(config)?;
             parts.subscriptions = Some(Subscriptions::open(&tables, streams.clone(), connector, now).await?);
         }

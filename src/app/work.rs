@@ -108,7 +108,7 @@ impl Work {
                             () = stopped(&mut stop) => return Ok(()),
                         }
                     }
-                    let act = move |_lease: Lease, stop| async move { bots.run(stop).await };
+                    let act = move |lease: Lease, stop| async move { bots.run(lease, stop).await };
                     while_held::<BotError, _>(streams, "bots".to_owned(), stop, act).await
                 }
             });

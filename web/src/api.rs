@@ -17,6 +17,7 @@ use crate::site::App;
 use crate::state::BadValue;
 
 mod bots;
+mod deliveries;
 mod events;
 mod import;
 mod metrics;
@@ -34,6 +35,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/v1/events/stream", get(stream::events))
         .route("/api/v1/events/ws", get(stream::socket::events))
         .route("/api/v1/events/{id}", get(events::one))
+        .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/metrics", get(metrics::list))
         .route("/api/v1/metrics/{metric}", get(metrics::one))
         .route("/api/v1/metrics/{metric}/evidence", get(metrics::evidence))

@@ -18,8 +18,11 @@ pub(crate) async fn healthy() -> impl IntoResponse {
     ([("devhose-version", env!("CARGO_PKG_VERSION"))], "ok\n")
 }
 
-/// Ready once the log answers; says how far interpretation is behind, and what else is to be said.
+/// Ready while the log answers and takes what is sent; says how far interpretation is behind, and what else is to be said.
 pub(crate) async fn ready(streams: &Streams, more: &str) -> Response {
+    if let Some(why) = streams.unwritable() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    }
     match streams.checkpoint(ingest::normalizer::READER).await {
         Ok(position) => {
             let behind = streams.delivery_head().borrow().0 - position;

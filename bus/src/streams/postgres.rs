@@ -84,6 +84,12 @@ impl Postgres {
         lease::postgres::take(&self.options, name).await
     }
 
+    /// The server says at each append whether it takes it.
+    #[expect(clippy::unused_self, reason = "every engine is asked alike")]
+    pub(super) const fn unwritable(&self) -> Option<StreamError> {
+        None
+    }
+
     pub(super) fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {
         self.delivery_head.clone()
     }

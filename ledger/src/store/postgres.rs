@@ -147,7 +147,7 @@ impl Writer {
         position(&mut connection, &self.schema).await
     }
 
-    pub(super) async fn save(&self, batch: Batch) -> Result<(), LedgerError> {
+    pub(super) async fn save(&self, batch: &Batch) -> Result<(), LedgerError> {
         let Batch { rows, position, data_through } = batch;
         let schema = &self.schema;
         let mut transaction = self.database.begin(self.holder).await?;
@@ -162,7 +162,7 @@ impl Writer {
         )))
         .bind(position.checkpoint.0)
         .bind(position.revised_through.0)
-        .bind(position.fingerprint)
+        .bind(position.fingerprint.as_str())
         .bind(data_through.map(|at| at.to_rfc3339()))
         .fetch_one(&mut *transaction)
         .await?;

@@ -106,11 +106,7 @@ impl Postgres {
         .await
     }
 
-    pub(crate) async fn events(
-        &self,
-        after: EventOffset,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, StreamError> {
+    pub(crate) async fn events(&self, after: EventOffset, limit: usize) -> Result<Vec<Recorded>, StreamError> {
         // The planner cannot tell by itself that corrections of earlier events need not be looked at.
         const SQL: &str = concat!(
             "select ",
