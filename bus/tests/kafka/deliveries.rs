@@ -1,7 +1,7 @@
 //! Deliveries on their way through the brokers into the log.
 
 use bus::delivery::Receipt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, poll_immediate};
 
 use super::*;
 
@@ -173,6 +173,23 @@ async fn what_is_no_delivery_is_put_aside_and_blocks_nothing() {
     let reference = format!("blake3:{}", hash(&huge));
     assert_eq!((letters[5].header("devhose_dataref"), &letters[5].value), (Some(reference.as_str()), &None));
     process.stop().await;
+    installation.remove().await;
+}
+
+#[tokio::test]
+async fn closing_sends_what_was_handed_in() {
+    let broker = Broker::shared();
+    let installation = Installation::at(&broker).await;
+    let streams = installation.open().await.unwrap();
+    let mut appends: Vec<_> = (0..600).map(|n| Box::pin(streams.append(spread(n)))).collect();
+    for append in &mut appends {
+        assert!(poll_immediate(append).await.is_none());
+    }
+    streams.close().await.unwrap();
+    assert!(join_all(appends).await.iter().all(Result::is_ok));
+    assert!(matches!(streams.append(spread(600)).await, Err(StreamError::Stopped)));
+    streams.close().await.expect("closing twice is closing once");
+    assert_eq!(broker.read(&installation.topic("deliveries")).await.len(), 600);
     installation.remove().await;
 }
 
