@@ -252,10 +252,7 @@ impl Streams {
     /// were lost there. For a page or a report; all of it was logged as well.
     #[must_use]
     pub fn weaknesses(&self) -> Vec<Weakness> {
-        match &self.engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => Vec::new(),
-            Engine::Kafka(kafka) => kafka.weaknesses(),
-        }
+        ask!(self, _engine => Vec::new(), kafka => kafka.weaknesses())
     }
 
     /// The newest delivery's offset, and every later one.

@@ -176,6 +176,26 @@ async fn what_is_no_delivery_is_put_aside_and_blocks_nothing() {
     installation.remove().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_has_less_than_was_taken_is_told_and_taken_from_its_beginning() {
+    let broker = Broker::shared();
+    let installation = Installation::at(&broker).await;
+    let process = installation.start().await;
+    process.streams.append(delivery("before", "{}")).await.unwrap();
+    log_of(&process.streams, 1).await;
+    process.stop().await;
+    postgres::run_ahead(&installation.postgres).await;
+
+    let process = installation.start().await;
+    process.streams.append(delivery("after", "{}")).await.unwrap();
+    log_of(&process.streams, 2).await;
+    let told: Vec<String> = process.streams.weaknesses().iter().map(ToString::to_string).collect();
+    let lost = "and the log has taken it to 1000: records were lost, or it was made anew";
+    assert!(told.iter().any(|weakness| weakness.contains(lost)), "{told:?}");
+    process.stop().await;
+    installation.remove().await;
+}
+
 #[tokio::test]
 async fn closing_sends_what_was_handed_in() {
     let broker = Broker::shared();
