@@ -250,7 +250,10 @@ impl Kafka {
         }
         let closed = match &self.intake {
             Intake::Spool(spool) => spool.close().await,
-            Intake::Brokers(courier, _) => {
+            Intake::Brokers(courier, room) => {
+                // What was handed in is still sent.
+                let all = u32::try_from(QUEUED_BYTES_MAX).unwrap_or(u32::MAX);
+                drop(tokio::time::timeout(FLUSH_WITHIN, room.acquire_many(all)).await);
                 if !courier.producer.flush(FLUSH_WITHIN).await {
                     tracing::warn!("deliveries that no sender waits for any more were not confirmed by the brokers");
                 }

@@ -183,13 +183,16 @@ enum Engine {
 /// Asks whichever engine there is the same question. What Kafka is not asked itself is asked of its log.
 macro_rules! ask {
     ($streams:expr, $engine:ident => $question:expr) => {
+        ask!($streams, $engine => $question, kafka => {
+            let $engine = &kafka.log;
+            $question
+        })
+    };
+    ($streams:expr, $engine:ident => $question:expr, $kafka:ident => $own:expr) => {
         match &$streams.engine {
             Engine::Sqlite($engine) => $question,
             Engine::Postgres($engine) => $question,
-            Engine::Kafka(kafka) => {
-                let $engine = &kafka.log;
-                $question
-            }
+            Engine::Kafka($kafka) => $own,
         }
     };
 }
@@ -241,29 +244,21 @@ impl Streams {
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
             Engine::Sqlite(engine) => tokio::select! {
-                () = crate::stop::stopped(&mut stop) => Ok(()),
+                () = crate::stop::stopped(&mut stop) => {}
                 // Started again, the program reads what the disk really holds.
-                () = engine.broken() => Err(StreamError::Stopped),
+                () = engine.broken() => return Err(StreamError::Stopped),
             },
-            Engine::Postgres(_) => {
-                crate::stop::stopped(&mut stop).await;
-                Ok(())
-            }
-            Engine::Kafka(kafka) => {
-                kafka.carry(stop).await;
-                Ok(())
-            }
+            Engine::Postgres(_) => crate::stop::stopped(&mut stop).await,
+            Engine::Kafka(kafka) => kafka.carry(stop).await,
         }
+        Ok(())
     }
 
     /// What keeps records less well than promised, as far as is known: topics of Kafka with weak settings, records that
     /// were lost there. For a page or a report; all of it was logged as well.
     #[must_use]
     pub fn weaknesses(&self) -> Vec<Weakness> {
-        match &self.engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => Vec::new(),
-            Engine::Kafka(kafka) => kafka.weaknesses(),
-        }
+        ask!(self, _engine => Vec::new(), kafka => kafka.weaknesses())
     }
 
     /// Why nothing can be stored now; none while all is well. Whatever is refused meanwhile may be sent again.
@@ -289,11 +284,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.append(delivery).await,
-            Engine::Postgres(engine) => engine.append(delivery).await,
-            Engine::Kafka(kafka) => kafka.append(delivery).await,
-        }
+        ask!(self, engine => engine.append(delivery).await, kafka => kafka.append(delivery).await)
     }
 
     /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns. After an
@@ -302,11 +293,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.append_all(deliveries).await,
-            Engine::Postgres(engine) => engine.append_all(deliveries).await,
-            Engine::Kafka(kafka) => kafka.append_all(deliveries).await,
-        }
+        ask!(self, engine => engine.append_all(deliveries).await, kafka => kafka.append_all(deliveries).await)
     }
 
     /// Deliveries after an offset, oldest first, at most `limit` and about 32 MB of bodies.
@@ -519,10 +506,6 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn close(&self) -> Result<(), StreamError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.close().await,
-            Engine::Postgres(engine) => engine.close().await,
-            Engine::Kafka(kafka) => kafka.close().await,
-        }
+        ask!(self, engine => engine.close().await, kafka => kafka.close().await)
     }
 }

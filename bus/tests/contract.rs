@@ -1,6 +1,7 @@
 //! What every engine of the streams promises, said against [`bus::streams::Streams`] alone. A new engine adds a file
 //! beside `contract/sqlite.rs` and a line to `engines`; every case then runs over it too.
 //!
+//! A Kafka broker is needed: `DEVHOSE_TEST_KAFKA` is its address, as `tests/services/kafka start DIR` prints it.
 //! PostgreSQL is needed: `DEVHOSE_TEST_POSTGRES` is the address of a server in which databases may be made, as
 //! `tests/services/postgres start DIR` prints it.
 
@@ -23,12 +24,16 @@ mod contract {
 
     mod deliveries;
     mod events;
+    mod kafka;
+    mod opened;
     mod parity;
     mod postgres;
     mod searches;
     mod sqlite;
     mod texts;
     mod trims;
+
+    use opened::Opened;
 
     /// An engine under test.
     #[derive(Clone, Copy)]
@@ -39,6 +44,8 @@ mod contract {
         remove: fn(Storage) -> BoxFuture<'static, ()>,
         /// Whether more than one process may have it open.
         shared: bool,
+        /// Whether a receipt says where the delivery stands, and whether it was there already.
+        placing: bool,
     }
 
     /// What somebody might do to a stored record behind the program's back.
@@ -51,7 +58,7 @@ mod contract {
     }
 
     fn engines() -> Vec<Engine> {
-        vec![sqlite::engine(), postgres::engine()]
+        vec![sqlite::engine(), postgres::engine(), kafka::engine()]
     }
 
     /// An engine with a place of its own.
@@ -68,8 +75,8 @@ mod contract {
             Self { engine, storage: (engine.create)(directory.path()).await, directory }
         }
 
-        async fn open(&self) -> Streams {
-            Streams::open_on(&self.storage).await.unwrap()
+        async fn open(&self) -> Opened {
+            Opened::of(Streams::open_on(&self.storage).await.unwrap())
         }
 
         async fn alter(&self, alteration: Alteration) {
@@ -80,6 +87,16 @@ mod contract {
     /// Runs a case over every engine.
     async fn over_every_engine(case: impl AsyncFn(&Installation)) {
         for engine in engines() {
+            let installation = Installation::of(engine).await;
+            case(&installation).await;
+            (engine.remove)(installation.storage).await;
+        }
+    }
+
+    /// Runs a case over every engine whose receipts say where a delivery stands. The log behind Kafka is that of
+    /// PostgreSQL, which is among them; what Kafka promises instead is in `bus/tests/kafka.rs`.
+    async fn over_every_placing_engine(case: impl AsyncFn(&Installation)) {
+        for engine in engines().into_iter().filter(|engine| engine.placing) {
             let installation = Installation::of(engine).await;
             case(&installation).await;
             (engine.remove)(installation.storage).await;

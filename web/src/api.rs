@@ -125,6 +125,7 @@ impl From<StreamError> for ApiError {
             StreamError::InUse(_)
             | StreamError::Setup(_)
             | StreamError::Engine(_)
+            | StreamError::Kafka(_)
             | StreamError::Migrate(_)
             | StreamError::Corrupt { .. }
             | StreamError::File { .. }

@@ -139,7 +139,7 @@ proptest! {
     fn one_story_makes_the_same_log_in_every_engine(steps in prop::collection::vec(any_step(), 1..40)) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let mut logs = Vec::new();
-            for engine in engines() {
+            for engine in engines().into_iter().filter(|engine| engine.placing) {
                 let installation = Installation::of(engine).await;
                 logs.push(told(&installation, &steps).await);
                 (engine.remove)(installation.storage).await;

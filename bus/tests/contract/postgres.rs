@@ -22,18 +22,19 @@ pub(super) fn engine() -> Engine {
         alter: |storage, alteration| alter(storage, alteration).boxed(),
         remove: |storage| remove(storage).boxed(),
         shared: true,
+        placing: true,
     }
 }
 
 /// The address of the server in which every case makes a database.
-fn server() -> String {
+pub(super) fn server() -> String {
     let address = std::env::var_os("DEVHOSE_TEST_POSTGRES").and_then(|address| address.into_string().ok());
     address.expect(
         "a PostgreSQL server is needed: export DEVHOSE_TEST_POSTGRES=$(tests/services/postgres start target/tmp/postgres)",
     )
 }
 
-async fn create(server: &str) -> Storage {
+pub(super) async fn create(server: &str) -> Storage {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("devhose_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let options = PgConnectOptions::from_str(server).unwrap();
@@ -49,7 +50,7 @@ fn settings(storage: &Storage) -> &PostgresSettings {
     settings
 }
 
-async fn remove(storage: Storage) {
+pub(super) async fn remove(storage: Storage) {
     let options = PgConnectOptions::from_str(&settings(&storage).url).unwrap();
     let sql = format!("drop database {} with (force)", options.get_database().unwrap());
     let mut connection = PgConnection::connect(&server()).await.unwrap();
@@ -63,7 +64,7 @@ async fn connect(storage: &Storage) -> PgConnection {
     PgConnection::connect_with(&options).await.unwrap()
 }
 
-async fn alter(storage: Storage, alteration: Alteration) {
+pub(super) async fn alter(storage: Storage, alteration: Alteration) {
     let (sql, position) = match alteration {
         Alteration::DeliveryTime(offset) => {
             ("update devhose.deliveries set received_at = received_at + 1 where position = $1", offset.0)

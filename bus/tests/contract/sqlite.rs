@@ -16,6 +16,7 @@ pub(super) fn engine() -> Engine {
         alter: |storage, alteration| alter(storage, alteration).boxed(),
         remove: |_| async {}.boxed(),
         shared: false,
+        placing: true,
     }
 }
 

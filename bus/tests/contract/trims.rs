@@ -5,7 +5,7 @@ use bus::delivery::Receipt;
 use super::*;
 
 /// More than one transaction of trimming, of one event each, and every tenth corrected.
-async fn fill(streams: &Streams) {
+async fn fill(streams: &Opened) {
     streams.append_all((1..=1_200).map(|n| delivery(n, b"{}")).collect()).await.unwrap();
     let event = |n: i64, outcome| deployed(event_id(&n.to_string(), 0), "checkout", outcome);
     let readings = (1..=1_200).map(|n| reading(n, vec![event(n, Outcome::Success)]));
@@ -51,11 +51,11 @@ async fn the_oldest_records_go_and_the_chain_goes_on() {
 
 #[tokio::test]
 async fn a_removed_delivery_that_comes_again_is_a_duplicate() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         fill(&streams).await;
         streams.trim(EventOffset(0), DeliveryOffset(1_000)).await.unwrap();
-        let check = async |streams: &Streams| {
+        let check = async |streams: &Opened| {
             let again = streams.append(delivery(7, b"{}")).await.unwrap();
             assert_eq!(again, Receipt { offset: Some(DeliveryOffset(7)), duplicate: true, conflict: false });
             let other = streams.append(delivery(8, b"[]")).await.unwrap();

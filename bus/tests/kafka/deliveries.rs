@@ -1,7 +1,7 @@
 //! Deliveries on their way through the brokers into the log.
 
 use bus::delivery::Receipt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, poll_immediate};
 
 use super::*;
 
@@ -173,6 +173,43 @@ async fn what_is_no_delivery_is_put_aside_and_blocks_nothing() {
     let reference = format!("blake3:{}", hash(&huge));
     assert_eq!((letters[5].header("devhose_dataref"), &letters[5].value), (Some(reference.as_str()), &None));
     process.stop().await;
+    installation.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_has_less_than_was_taken_is_told_and_taken_from_its_beginning() {
+    let broker = Broker::shared();
+    let installation = Installation::at(&broker).await;
+    let process = installation.start().await;
+    process.streams.append(delivery("before", "{}")).await.unwrap();
+    log_of(&process.streams, 1).await;
+    process.stop().await;
+    postgres::run_ahead(&installation.postgres).await;
+
+    let process = installation.start().await;
+    process.streams.append(delivery("after", "{}")).await.unwrap();
+    log_of(&process.streams, 2).await;
+    let told: Vec<String> = process.streams.weaknesses().iter().map(ToString::to_string).collect();
+    let lost = "and the log has taken it to 1000: records were lost, or it was made anew";
+    assert!(told.iter().any(|weakness| weakness.contains(lost)), "{told:?}");
+    process.stop().await;
+    installation.remove().await;
+}
+
+#[tokio::test]
+async fn closing_sends_what_was_handed_in() {
+    let broker = Broker::shared();
+    let installation = Installation::at(&broker).await;
+    let streams = installation.open().await.unwrap();
+    let mut appends: Vec<_> = (0..600).map(|n| Box::pin(streams.append(spread(n)))).collect();
+    for append in &mut appends {
+        assert!(poll_immediate(append).await.is_none());
+    }
+    streams.close().await.unwrap();
+    assert!(join_all(appends).await.iter().all(Result::is_ok));
+    assert!(matches!(streams.append(spread(600)).await, Err(StreamError::Stopped)));
+    streams.close().await.expect("closing twice is closing once");
+    assert_eq!(broker.read(&installation.topic("deliveries")).await.len(), 600);
     installation.remove().await;
 }
 
