@@ -78,6 +78,7 @@ impl BotError {
             | Self::Subscription { .. }
             | Self::Unknown { .. }
             | Self::Abrupt(_)
+            | Self::LeaseLost
             | Self::Crashed(_) => false,
         }
     }

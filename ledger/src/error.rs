@@ -88,6 +88,8 @@ impl LedgerError {
             | Self::Generation { .. }
             | Self::Abrupt(_)
             | Self::Projector(_)
+            | Self::LeaseLost
+            | Self::NotTheHolder
             | Self::Catalog(_) => false,
         }
     }
