@@ -9,6 +9,7 @@ use super::events::{PreparedReading, Record};
 use super::{Command, PreparedDelivery};
 use crate::delivery::{NewDelivery, Receipt};
 use crate::ids::{EventOffset, ReaderName};
+use crate::streams::body::Effort;
 use crate::streams::verify::Stream;
 use crate::streams::{QUEUED_BYTES_MAX, Reading, StreamError};
 
@@ -20,6 +21,9 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// The queue holds at most this many commands: several commits' worth, less than a second of work.
 const QUEUED_COMMANDS_MAX: usize = 4_096;
+
+/// More waiting than this are not the few that came during the last commit.
+const CROWDED_COMMANDS: usize = 32;
 
 /// A command in the queue, with the room it takes there.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Queue {
     }
 
     pub(in crate::streams) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
+        let prepared = PreparedDelivery::prepare(vec![delivery], self.effort()).await?;
         let receipts = answer(self.offer_deliveries(prepared)?).await?;
         receipts.first().copied().ok_or(StreamError::Stopped)
     }
@@ -72,7 +76,7 @@ impl Queue {
                 bytes += delivery.body.len();
                 part.push(delivery);
             }
-            waiting.push_back(self.offer_deliveries(PreparedDelivery::prepare(part).await?)?);
+            waiting.push_back(self.offer_deliveries(PreparedDelivery::prepare(part, Effort::Usual).await?)?);
             if waiting.len() > PARTS_AHEAD
                 && let Some(oldest) = waiting.pop_front()
             {
@@ -83,6 +87,12 @@ impl Queue {
             receipts.extend(answer(receiver).await?);
         }
         Ok(receipts)
+    }
+
+    /// Bodies are compressed less while they come faster than they are written.
+    fn effort(&self) -> Effort {
+        let waiting = self.jobs.max_capacity() - self.jobs.capacity();
+        if waiting > CROWDED_COMMANDS { Effort::Quick } else { Effort::Usual }
     }
 
     fn offer_deliveries(&self, deliveries: Vec<PreparedDelivery>) -> Result<Receiver<Vec<Receipt>>, StreamError> {
