@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::roles::Role;
 
+pub(crate) use subscriptions::{Create, Listen, Replay, Subscriptions, Update, Which};
+
+mod subscriptions;
+
 /// Collects what happens in every tool of an engineering organisation and computes delivery metrics from it.
 #[derive(Debug, Parser)]
 #[command(name = "devhose", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
@@ -103,6 +107,13 @@ pub(crate) enum Command {
     /// Look at bots, try them, have given-up work tried again
     #[command(subcommand)]
     Bots(Bots),
+    /// Who hears which events, by which way, and what became of each delivery
+    #[command(subcommand)]
+    Subscriptions(Subscriptions),
+    /// Hand events on to a program on this machine, as they come
+    Listen(Listen),
+    /// Deliver events of the past again: shows the plan, and does it with --yes
+    Replay(Replay),
     /// Print a completion script
     Completions {
         /// For which shell

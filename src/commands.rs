@@ -16,12 +16,15 @@ mod events;
 mod help;
 mod import;
 mod init;
+mod listen;
 mod metrics;
 mod migrate;
 mod rebuild;
+mod replay;
 mod send;
 mod serve;
 mod sources;
+mod subscriptions;
 mod trim;
 mod verify;
 
@@ -62,7 +65,10 @@ fn dispatch(cli: Cli, output: Output) -> Ended {
         | Command::Migrate(_)
         | Command::Trim(_)
         | Command::Sources(_)
-        | Command::Bots(_) => {}
+        | Command::Bots(_)
+        | Command::Subscriptions(_)
+        | Command::Listen(_)
+        | Command::Replay(_) => {}
     }
     let loud = matches!(cli.command, Command::Serve(_));
     // The client of clusters logs every failed attempt, and bodies that it cannot read; whoever asks says once what is wrong.
@@ -99,6 +105,9 @@ async fn in_runtime(command: Command, context: Context) -> Ended {
         Command::Trim(args) => trim::run(args, context).await,
         Command::Sources(args) => sources::run(args, context).await,
         Command::Bots(args) => bots::run(args, context).await,
+        Command::Subscriptions(args) => subscriptions::run(args, context).await,
+        Command::Listen(args) => listen::run(args, context).await,
+        Command::Replay(args) => replay::run(args, context).await,
         Command::Completions { .. } | Command::Help { .. } | Command::Init(_) => {
             Err(Failure::new(Exit::Failed, "this command needs no runtime"))
         }

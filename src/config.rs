@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use ::bots::clients::settings::{ClusterSettings, ToolSettings};
 use ::bots::runtime::{BotSettings, CrashPoint};
 use anyhow::Context as _;
+use bus::egress::AllowList;
+use bus::faults::Fault;
 use bus::ids::SourceName;
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -52,8 +54,8 @@ pub(crate) struct Config {
     pub(crate) chosen_storage: storage::Chosen,
     /// The key that people are counted with, where processes on several machines must count them alike.
     pub(crate) people_key: Option<storage::PeopleKey>,
-    /// Addresses that signed webhooks may go to though they are not public.
-    pub(crate) egress_allow: Vec<String>,
+    /// Where signed webhooks may go beyond the public internet.
+    pub(crate) egress: Egress,
     /// Endpoints of senders.
     pub(crate) sources: Sources,
     /// Teams, services, environments.
@@ -66,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) tools: Vec<ToolSettings>,
     /// Settings of bots, by name.
     pub(crate) bots: BTreeMap<String, BotSettings>,
+    /// What signed webhooks may reach beyond the public internet.
+    pub(crate) webhooks_allow: AllowList,
     /// Rules of the metrics.
     pub(crate) rules: Rules,
     /// The organisation's calendar.
@@ -82,7 +86,7 @@ struct File {
     data: Option<PathBuf>,
     people_key: Option<String>,
     storage: storage::StorageEntry,
-    egress: EgressEntry,
+    egress: Egress,
     organisation: Organisation,
     source: Vec<SourceSettings>,
     team: Vec<TeamSettings>,
@@ -92,7 +96,14 @@ struct File {
     cluster: Vec<clusters::ClusterEntry>,
     tool: Vec<ToolSettings>,
     bot: BTreeMap<String, bots::BotEntry>,
+    subscriptions: SubscriptionsEntry,
     rules: Rules,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SubscriptionsEntry {
+    allow: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,10 +121,14 @@ enum WeekStart {
     Sunday,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where signed webhooks may go beyond the public internet.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct EgressEntry {
-    allow: Vec<String>,
+pub(crate) struct Egress {
+    /// Addresses, networks and host names, each with or without a port.
+    pub(crate) allow: Vec<String>,
+    /// Certificates, as PEM, of authorities that are trusted beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -191,7 +206,7 @@ impl Config {
             data: file.data.map_or(defaults.data, |data| beside.join(data)),
             chosen_storage: file.storage.build(&beside).map_err(|error| wrong(&error))?,
             people_key: storage::people_key(file.people_key).map_err(|error| wrong(&error))?,
-            egress_allow: file.egress.allow,
+            egress: Egress { ca_file: file.egress.ca_file.map(|file| beside.join(file)), ..file.egress },
             sources: Sources::new(sources),
             catalog: CatalogSettings {
                 team: file.team,
@@ -202,6 +217,7 @@ impl Config {
             clusters,
             asked_clusters,
             tools: file.tool,
+            webhooks_allow: AllowList::parse(&file.subscriptions.allow).map_err(|error| wrong(&error))?,
             bots: bots::build(file.bot).map_err(|error| wrong(&error))?,
             rules: file.rules,
             calendar: Calendar { zone: file.organisation.timezone.unwrap_or(Tz::UTC), week_start },
@@ -227,13 +243,14 @@ impl Default for Config {
             data: PathBuf::from("devhose-data"),
             chosen_storage: storage::Chosen::default(),
             people_key: None,
-            egress_allow: Vec::new(),
+            egress: Egress::default(),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),
             clusters: Vec::new(),
             asked_clusters: Vec::new(),
             tools: Vec::new(),
             bots: BTreeMap::new(),
+            webhooks_allow: AllowList::default(),
             rules: Rules::default(),
             calendar: Calendar::default(),
         }
@@ -260,6 +277,17 @@ pub(crate) fn crash_at() -> Result<Option<CrashPoint>, Failure> {
     let known = CrashPoint::ALL.map(CrashPoint::name).join(", ");
     let point = CrashPoint::parse(&name);
     point.map(Some).ok_or_else(|| Failure::new(Exit::Usage, format!("DEVHOSE_CRASH_AT={name} is none of {known}")))
+}
+
+/// A variable that only tests set, of a program that is built to fail on purpose: how. Any other program refuses it as
+/// a key that it does not know.
+pub(crate) fn fault() -> Result<Option<Fault>, Failure> {
+    if !cfg!(feature = "faults") {
+        return Ok(None);
+    }
+    let Some(text) = environment::variable("DEVHOSE_FAULT") else { return Ok(None) };
+    let fault = text.parse().map_err(|why: String| Failure::new(Exit::Usage, format!("DEVHOSE_FAULT={why}")));
+    fault.map(Some)
 }
 
 /// Whether colour is unwanted (`NO_COLOR`).

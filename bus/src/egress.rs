@@ -51,7 +51,7 @@ const CONNECTION_AGE_MAX: Duration = Duration::from_secs(15);
 /// Idle connections that are kept to one host.
 const IDLE_PER_HOST_MAX: usize = 16;
 
-/// Longest head of an answer: several times what common servers send.
+/// Longest head of an answer, give or take what was read at once: several times what common servers send.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// How this program names itself.
@@ -110,7 +110,7 @@ pub struct Sent {
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
-    /// Its headers, at most 64 KiB of them.
+    /// Its headers, about 64 KiB of them at most.
     pub headers: HeaderMap,
     /// As much of its body as was read.
     pub body: Bytes,

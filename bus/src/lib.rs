@@ -10,8 +10,10 @@
 //! * [`subscriptions`]: who hears which events, by which way.
 //! * [`egress`]: the one way by which requests leave, signed and guarded.
 //! * [`standard_webhooks`]: how what is sent to subscribers is signed.
+//! * [`key`]: names as keys of tables.
 //! * [`mark`]: how the actions of bots are named and recognised.
 //! * [`query`]: which events somebody asks for.
+//! * [`faults`]: where tests have the program die or lie.
 
 pub mod cdevents;
 pub mod cloudevents;
@@ -19,7 +21,10 @@ pub mod data;
 pub mod delivery;
 pub mod egress;
 pub mod event;
+pub mod faults;
 pub mod ids;
+mod kafka;
+pub mod key;
 pub mod kind;
 pub mod lease;
 pub mod mark;

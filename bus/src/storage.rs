@@ -37,6 +37,18 @@ impl Storage {
     }
 }
 
+/// Whether an engine's error says that its disk is full: nothing was written, later perhaps. Read from the codes of
+/// SQLite, <https://www.sqlite.org/rescode.html>, and of PostgreSQL, appendix A of its manual.
+#[must_use]
+pub fn is_full(error: &sqlx::Error) -> bool {
+    const FULL: i32 = 13;
+    // The index of the write-ahead log, which is a file too, could not grow.
+    const IOERR_SHMSIZE: i32 = 4874;
+    const POSTGRES_DISK_FULL: &str = "53100";
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    code == POSTGRES_DISK_FULL || code.parse().is_ok_and(|code: i32| code & 0xff == FULL || code == IOERR_SHMSIZE)
+}
+
 /// A PostgreSQL database. Everything stands in schemas whose names begin with `devhose`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
@@ -83,6 +95,9 @@ pub struct KafkaSettings {
     pub retention_hours: Option<u32>,
     /// Largest message, in bytes; larger bodies are kept by reference.
     pub message_bytes_max: usize,
+    /// What this process is called among those that take deliveries into the log (`group.instance.id`), if it keeps its
+    /// name over a restart: its part of the work then waits for it. No two processes may have the same.
+    pub instance: Option<String>,
     /// The local durable spool before the brokers; none if a delivery is acknowledged by the brokers themselves.
     pub spool: Option<SpoolSettings>,
 }
@@ -94,6 +109,23 @@ pub struct SpoolSettings {
     pub directory: PathBuf,
     /// It holds at most so many bytes of deliveries; beyond it senders are told to come again.
     pub bytes_max: u64,
+}
+
+/// Something that keeps what it is given less well than promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// Where.
+    pub place: String,
+    /// What is weak there, and what may come of it.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
+    }
 }
 
 /// How brokers are reached.

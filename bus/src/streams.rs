@@ -14,21 +14,22 @@ use tokio::sync::watch;
 use crate::delivery::{Delivery, NewDelivery, Receipt};
 use crate::event::{Event, Recorded};
 use crate::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, ReaderName, SourceName};
+use crate::kafka::Kafka;
 use crate::lease::Lease;
 use crate::query::Query;
-use crate::storage::Storage;
+use crate::storage::{Storage, Weakness};
 use verify::{Chained as _, Stream};
 
-mod body;
+pub(crate) mod body;
 mod chain;
-mod postgres;
+pub(crate) mod postgres;
 mod read;
 mod search;
-mod sqlite;
-mod text;
+pub(crate) mod sqlite;
+pub(crate) mod text;
 mod trim;
 mod verify;
-mod write;
+pub(crate) mod write;
 
 /// Why the streams could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,9 @@ pub enum StreamError {
     /// The engine failed; whether the record was stored is unknown.
     #[error("the storage engine failed")]
     Engine(#[from] sqlx::Error),
+    /// The brokers, or the client that speaks to them, failed.
+    #[error("Kafka cannot be used")]
+    Kafka(#[from] rdkafka::error::KafkaError),
     /// A migration could not be applied.
     #[error("the database could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -172,14 +176,23 @@ pub struct Streams {
 enum Engine {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
+    /// Kafka before PostgreSQL.
+    Kafka(Box<Kafka>),
 }
 
-/// Asks whichever engine there is the same question.
+/// Asks whichever engine there is the same question. What Kafka is not asked itself is asked of its log.
 macro_rules! ask {
     ($streams:expr, $engine:ident => $question:expr) => {
+        ask!($streams, $engine => $question, kafka => {
+            let $engine = &kafka.log;
+            $question
+        })
+    };
+    ($streams:expr, $engine:ident => $question:expr, $kafka:ident => $own:expr) => {
         match &$streams.engine {
             Engine::Sqlite($engine) => $question,
             Engine::Postgres($engine) => $question,
+            Engine::Kafka($kafka) => $own,
         }
     };
 }
@@ -203,7 +216,10 @@ impl Streams {
             Storage::Postgres(settings) => {
                 Ok(Self { engine: Engine::Postgres(postgres::Postgres::open(settings).await?) })
             }
-            Storage::Kafka(..) => Err(StreamError::Setup("not built yet".to_owned())),
+            Storage::Kafka(kafka, postgres) => {
+                let engine = Box::pin(Kafka::open(kafka, postgres)).await?;
+                Ok(Self { engine: Engine::Kafka(Box::new(engine)) })
+            }
         }
     }
 
@@ -211,25 +227,44 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Lease::sole()),
             Engine::Postgres(postgres) => postgres.lease(name).await,
+            Engine::Kafka(kafka) => kafka.log.lease(name).await,
         }
     }
 
     /// Does what an engine has to have done beside reading and writing, until `stop` turns true: on Kafka, taking what
     /// is in the topic of deliveries into the log, and events from the log into theirs. Any number of processes may.
+    /// Ends with an error where nothing can be stored any more before the program is started again.
     ///
     /// # Errors
     /// If it cannot go on; what is not done then is done at the next start.
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => {
-                crate::stop::stopped(&mut stop).await;
-                Ok(())
-            }
+            Engine::Sqlite(engine) => tokio::select! {
+                () = crate::stop::stopped(&mut stop) => {}
+                // Started again, the program reads what the disk really holds.
+                () = engine.broken() => return Err(StreamError::Stopped),
+            },
+            Engine::Postgres(_) => crate::stop::stopped(&mut stop).await,
+            Engine::Kafka(kafka) => kafka.carry(stop).await,
         }
+        Ok(())
+    }
+
+    /// What keeps records less well than promised, as far as is known: topics of Kafka with weak settings, records that
+    /// were lost there. For a page or a report; all of it was logged as well.
+    #[must_use]
+    pub fn weaknesses(&self) -> Vec<Weakness> {
+        ask!(self, _engine => Vec::new(), kafka => kafka.weaknesses())
+    }
+
+    /// Why nothing can be stored now; none while all is well. Whatever is refused meanwhile may be sent again.
+    #[must_use]
+    pub fn unwritable(&self) -> Option<StreamError> {
+        ask!(self, engine => engine.unwritable())
     }
 
     /// The newest delivery's offset, and every later one.
@@ -249,7 +284,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        ask!(self, engine => engine.append(delivery).await)
+        ask!(self, engine => engine.append(delivery).await, kafka => kafka.append(delivery).await)
     }
 
     /// Stores many deliveries in order, in as few commits as the limits allow. Durable when this returns. After an
@@ -258,7 +293,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
-        ask!(self, engine => engine.append_all(deliveries).await)
+        ask!(self, engine => engine.append_all(deliveries).await, kafka => kafka.append_all(deliveries).await)
     }
 
     /// Deliveries after an offset, oldest first, at most `limit` and about 32 MB of bodies.
@@ -471,6 +506,6 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn close(&self) -> Result<(), StreamError> {
-        ask!(self, engine => engine.close().await)
+        ask!(self, engine => engine.close().await, kafka => kafka.close().await)
     }
 }

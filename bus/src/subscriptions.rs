@@ -23,10 +23,23 @@ pub use records::{
     ATTEMPTS_KEPT_MAX, Attempt, AttemptId, DEAD_LETTERS_MAX, DeadLetter, DeadLetterId, LiveSecret, REPLAY_EVENTS_MAX,
     ReplayPlan, Verdict, Which,
 };
+pub use store::{TABLES, prepare};
 
+mod events;
 mod filter;
 mod handle;
+mod manage;
+mod outcome;
+mod partitions;
+mod pull;
 mod records;
+mod replay;
+mod secrets;
+mod store;
+mod webhooks;
+
+/// The lease that whoever delivers webhooks holds.
+const LEASE: &str = "subscriptions";
 
 /// The name of a subscription: part of addresses and of log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

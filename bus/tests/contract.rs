@@ -1,10 +1,14 @@
 //! What every engine of the streams promises, said against [`bus::streams::Streams`] alone. A new engine adds a file
 //! beside `contract/sqlite.rs` and a line to `engines`; every case then runs over it too.
+//!
+//! A Kafka broker is needed: `DEVHOSE_TEST_KAFKA` is its address, as `tests/services/kafka start DIR` prints it.
+//! PostgreSQL is needed: `DEVHOSE_TEST_POSTGRES` is the address of a server in which databases may be made, as
+//! `tests/services/postgres start DIR` prints it.
 
 // Not for the compiler, which builds this file for tests only, but for the lints, which allow more in tests.
 #[cfg(test)]
 mod contract {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use bus::data::runtime::Deployment;
     use bus::data::{Data, Outcome};
@@ -13,19 +17,35 @@ mod contract {
     use bus::ids::{DeliveryId, DeliveryOffset, EventId, EventOffset, OrderKey, ReaderName, SourceName};
     use bus::kind::Kind;
     use bus::query::Query;
+    use bus::storage::Storage;
     use bus::streams::{Reading, Search, StreamError, Streams};
     use chrono::{DateTime, TimeZone, Utc};
     use futures_util::future::BoxFuture;
 
     mod deliveries;
     mod events;
+    mod kafka;
+    mod opened;
+    mod parity;
+    mod postgres;
     mod searches;
     mod sqlite;
+    mod texts;
+    mod trims;
+
+    use opened::Opened;
 
     /// An engine under test.
+    #[derive(Clone, Copy)]
     struct Engine {
-        open: fn(PathBuf) -> BoxFuture<'static, Result<Streams, StreamError>>,
-        alter: fn(PathBuf, Alteration) -> BoxFuture<'static, ()>,
+        /// A place of its own for an installation; the directory is empty.
+        create: fn(&Path) -> BoxFuture<'static, Storage>,
+        alter: fn(Storage, Alteration) -> BoxFuture<'static, ()>,
+        remove: fn(Storage) -> BoxFuture<'static, ()>,
+        /// Whether more than one process may have it open.
+        shared: bool,
+        /// Whether a receipt says where the delivery stands, and whether it was there already.
+        placing: bool,
     }
 
     /// What somebody might do to a stored record behind the program's back.
@@ -38,33 +58,48 @@ mod contract {
     }
 
     fn engines() -> Vec<Engine> {
-        vec![sqlite::engine()]
+        vec![sqlite::engine(), postgres::engine(), kafka::engine()]
     }
 
-    /// An engine with a directory of its own.
+    /// An engine with a place of its own.
     struct Installation {
         engine: Engine,
+        storage: Storage,
+        /// Removed with it.
         directory: tempfile::TempDir,
     }
 
     impl Installation {
-        fn path(&self) -> &Path {
-            self.directory.path()
+        async fn of(engine: Engine) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            Self { engine, storage: (engine.create)(directory.path()).await, directory }
         }
 
-        async fn open(&self) -> Streams {
-            (self.engine.open)(self.path().to_owned()).await.unwrap()
+        async fn open(&self) -> Opened {
+            Opened::of(Streams::open_on(&self.storage).await.unwrap())
         }
 
         async fn alter(&self, alteration: Alteration) {
-            (self.engine.alter)(self.path().to_owned(), alteration).await;
+            (self.engine.alter)(self.storage.clone(), alteration).await;
         }
     }
 
     /// Runs a case over every engine.
-    async fn over_every_engine(case: impl AsyncFn(Installation)) {
+    async fn over_every_engine(case: impl AsyncFn(&Installation)) {
         for engine in engines() {
-            case(Installation { engine, directory: tempfile::tempdir().unwrap() }).await;
+            let installation = Installation::of(engine).await;
+            case(&installation).await;
+            (engine.remove)(installation.storage).await;
+        }
+    }
+
+    /// Runs a case over every engine whose receipts say where a delivery stands. The log behind Kafka is that of
+    /// PostgreSQL, which is among them; what Kafka promises instead is in `bus/tests/kafka.rs`.
+    async fn over_every_placing_engine(case: impl AsyncFn(&Installation)) {
+        for engine in engines().into_iter().filter(|engine| engine.placing) {
+            let installation = Installation::of(engine).await;
+            case(&installation).await;
+            (engine.remove)(installation.storage).await;
         }
     }
 

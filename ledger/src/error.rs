@@ -73,3 +73,22 @@ pub enum LedgerError {
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
 }
+
+impl LedgerError {
+    /// Whether a disk is full: later perhaps.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Streams(error) => matches!(error, StreamError::Busy(_)),
+            Self::Engine(error) => bus::storage::is_full(error),
+            Self::Migrate(_)
+            | Self::Setup(_)
+            | Self::Corrupt { .. }
+            | Self::Unwritable { .. }
+            | Self::File { .. }
+            | Self::Generation { .. }
+            | Self::Abrupt(_)
+            | Self::Projector(_)
+            | Self::Catalog(_) => false,
+        }
+    }
+}

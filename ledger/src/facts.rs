@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bus::data::{Manner, Outcome};
 use bus::ids::EventId;
+use bus::key::bounded;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +24,8 @@ pub struct PersonHash(pub(crate) u64);
 #[serde(transparent)]
 pub struct FactKey(pub String);
 
-/// Names in keys are cut after so many bytes: no tool has longer ones, but anybody can make one up, and an engine finds
-/// rows by keys of some size only.
-const KEY_BYTES_MAX: usize = 1_000;
-
 impl FactKey {
-    /// The key of that name; of one that is too long, its beginning and its hash.
+    /// The key of that name, as every engine can keep it.
     #[must_use]
     pub(crate) fn of(name: String) -> Self {
         match bounded(&name) {
@@ -36,18 +33,6 @@ impl FactKey {
             Cow::Owned(name) => Self(name),
         }
     }
-}
-
-/// A name, or the beginning and the hash of one that is too long to be kept.
-#[must_use]
-pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
-    if name.len() <= KEY_BYTES_MAX {
-        return Cow::Borrowed(name);
-    }
-    let hash = blake3::hash(name.as_bytes()).to_hex();
-    let mut short = name.to_owned();
-    short.truncate(name.floor_char_boundary(KEY_BYTES_MAX - hash.len() - 1));
-    Cow::Owned(format!("{short}~{hash}"))
 }
 
 impl From<String> for FactKey {

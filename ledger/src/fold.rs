@@ -5,9 +5,10 @@
 use std::collections::HashSet;
 
 use bus::event::Event;
+use bus::key::bounded;
 use bus::kind::Kind;
 
-use crate::facts::{FactKey, Facts, Moment, bounded};
+use crate::facts::{FactKey, Facts, Moment};
 use crate::people::People;
 
 mod changes;

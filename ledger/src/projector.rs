@@ -40,6 +40,9 @@ const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// Under load, at most one part in this many of the time goes into views, so that catching up is not slowed by them.
 const VIEW_SHARE: u32 = 5;
 
+/// While the disk is full, what could not be stored is tried again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
+
 /// What folding and views need beside the facts.
 #[derive(Debug)]
 pub(crate) struct Kit {
@@ -87,12 +90,14 @@ pub(crate) struct Generation {
     pub(crate) position: Position,
     /// Whether the facts are those of the position: not while events are folded in, nor after that failed.
     is_whole: bool,
+    /// Folded, and not stored yet, with the position that it makes true.
+    unsaved: Option<(Option<Batch>, Position)>,
 }
 
 impl Generation {
     /// An empty one that is not saved.
     fn in_memory(number: u64, position: Position) -> Self {
-        Self { number, store: None, facts: Arc::default(), position, is_whole: true }
+        Self { number, store: None, facts: Arc::default(), position, is_whole: true, unsaved: None }
     }
 
     /// Makes an empty one that is saved; what is left of an earlier attempt is removed.
@@ -144,10 +149,18 @@ impl Generation {
         });
         let (facts, batch) = folding.await?;
         self.facts = facts;
-        if let (Some(store), Some(batch)) = (&mut self.store, batch?) {
+        self.unsaved = Some((batch?, position));
+        self.save().await
+    }
+
+    /// Stores what is folded and not stored yet. After an error it can be tried again.
+    async fn save(&mut self) -> Result<(), LedgerError> {
+        let Some((batch, position)) = &self.unsaved else { return Ok(()) };
+        if let (Some(store), Some(batch)) = (&mut self.store, batch) {
             store.save(batch).await?;
         }
-        self.position = position;
+        self.position = position.clone();
+        self.unsaved = None;
         self.is_whole = true;
         Ok(())
     }
@@ -253,7 +266,7 @@ impl Projector {
                     () = lease.lost() => return Err(LedgerError::LeaseLost),
                     () = stopped(&mut stop) => {}
                 }
-            } else if self.take(events).await? == Fit::Corrects {
+            } else if self.take(events, &stop).await? == Fit::Corrects {
                 tracing::info!("events were read anew; folding the facts anew");
                 self.start_over(lease.epoch(), &stop).await?;
             }
@@ -293,7 +306,7 @@ impl Projector {
     }
 
     /// Folds events in, if none of them corrects what was folded before.
-    async fn take(&mut self, events: Vec<Recorded>) -> Result<Fit, LedgerError> {
+    async fn take(&mut self, events: Vec<Recorded>, stop: &watch::Receiver<bool>) -> Result<Fit, LedgerError> {
         let position = &self.live.position;
         let unexpected = |event: &Recorded| event.revision > 0 && event.offset > position.revised_through;
         if events.iter().any(unexpected) {
@@ -302,7 +315,19 @@ impl Projector {
         let Some(checkpoint) = events.last().map(|event| event.offset) else { return Ok(Fit::Fits) };
         let position = Position { checkpoint, ..position.clone() };
         let events = events.into_iter().map(|recorded| recorded.event).collect();
-        self.live.take(events, position, &self.kit).await?;
+        let mut saved = self.live.take(events, position, &self.kit).await;
+        while let Err(error) = &saved
+            && error.is_full()
+        {
+            tracing::warn!(%error, "facts wait for room on the disk");
+            let mut stop = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(FULL_WAIT) => saved = self.live.save().await,
+                // The next start folds them again.
+                () = stopped(&mut stop) => return Ok(Fit::Fits),
+            }
+        }
+        saved?;
         if Instant::now() >= self.next_view_at {
             self.publish_if_behind().await?;
         }

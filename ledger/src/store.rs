@@ -165,7 +165,7 @@ impl Store {
     }
 
     /// Writes rows and position in one transaction: after a crash either all of it is there or nothing.
-    pub(crate) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+    pub(crate) async fn save(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         match self {
             Self::Sqlite(file) => file.engine.save(batch).await,
             Self::Postgres(writer) => writer.save(batch).await,

@@ -3,10 +3,14 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use bus::egress::webhook::Webhooks;
+use bus::egress::{self, AllowList, Egress};
 use bus::storage::Storage;
 use bus::streams::Streams;
+use bus::subscriptions::Connector;
 use ledger::catalog::Catalog;
 
 use crate::config::Config;
@@ -31,6 +35,18 @@ pub(crate) fn catalog(config: &Config) -> Result<Catalog, Failure> {
         error: anyhow::Error::new(error),
         remedy: None,
     })
+}
+
+/// Sends webhooks to where the operator lets them go.
+pub(super) fn connector(config: &Config) -> Result<Connector, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("[egress]: {error}"));
+    let allow = AllowList::parse(&config.egress.allow).map_err(|error| wrong(&error))?;
+    let authorities = match &config.egress.ca_file {
+        Some(file) => fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?,
+        None => String::new(),
+    };
+    let egress = Egress::new(egress::Settings { allow, authorities }).map_err(|error| wrong(&error))?;
+    Ok(Arc::new(Webhooks::new(egress)))
 }
 
 /// Name of the setting that says which key people are counted with, without giving it away.

@@ -84,7 +84,7 @@ impl Work {
                 let (streams, states, now) = (self.streams.clone(), Arc::clone(&states), clock()?);
                 self.go_on("cluster watch", move |stop| {
                     let (cluster, states, now) = (cluster.clone(), Arc::clone(&states), Arc::clone(&now));
-                    let name = format!("watch/{}", cluster.name());
+                    let name = format!("watch/{}", cluster.name);
                     let watched = streams.clone();
                     while_held(streams.clone(), name, stop, move |_lease, stop| async move {
                         kubernetes::run(cluster, watched, now, states, stop).await;

@@ -18,6 +18,9 @@ pub(super) async fn run(args: Serve, context: Context) -> Ended {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(fault) = crate::config::fault()? {
+        bus::faults::ask(fault);
+    }
     let mut running = app::start_with(&config, Listen::Configured, Roles::of(&args.roles), Extras::default()).await?;
     context.output.tell(&format!("devhose listens at {}", running.url));
     if config.sources.iter().next().is_none() {

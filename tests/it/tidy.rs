@@ -84,6 +84,14 @@ fn crates_know_only_those_below_them() {
 }
 
 #[test]
+fn the_judge_shares_nothing_with_the_program() {
+    let manifest = fs::read_to_string(root().join("tests/judge/Cargo.toml")).unwrap();
+    for name in CRATES.iter().chain(&["devhose"]) {
+        assert!(!manifest.lines().any(|line| line.starts_with(&format!("{name}."))), "the judge must not know {name}");
+    }
+}
+
+#[test]
 fn vendor_names_stand_only_with_their_senders_and_clients() {
     let vendors = ["github", "gitlab", "bitbucket", "jenkins", "pagerduty", "slack", "jira", "argocd", "sonarqube"];
     let outside: Vec<_> = sources()
@@ -125,7 +133,10 @@ fn sql_stands_only_in_engine_files() {
 
 #[test]
 fn nothing_updates_or_deletes_a_delivery_or_an_event() {
-    let engines: Vec<_> = sources().into_iter().filter(|file| file.starts_with("bus/src/streams")).collect();
+    // Retention is one of the two declared doors.
+    let door = Path::new("bus/src/streams/trim");
+    let engines: Vec<_> =
+        sources().into_iter().filter(|file| file.starts_with("bus/src/streams") && !file.starts_with(door)).collect();
     let tables = ["deliveries", "delivery_bodies", "events"];
     let found = offenders(&engines, |line| {
         let line = line.to_lowercase();

@@ -32,17 +32,11 @@ pub(crate) fn router() -> Router<App> {
         .route("/readyz", get(ready))
 }
 
-/// Ready once the log answers and Ledger is no further behind than a moment's work.
+/// Ready once the log answers.
 async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response {
-    match app.streams.checkpoint(ingest::normalizer::READER).await {
-        Ok(position) => {
-            let behind = app.streams.delivery_head().borrow().0 - position;
-            // Ready for deliveries all the same: a program that takes none while it loads would lose some.
-            let loading = if (app.site.ledger)().is_loading() { ", facts are being loaded" } else { "" };
-            (StatusCode::OK, format!("ready, {behind} deliveries to interpret{loading}\n")).into_response()
-        }
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the log does not answer: {error}\n")).into_response(),
-    }
+    // Ready for deliveries while facts are loaded too: a program that takes none meanwhile would lose some.
+    let loading = if (app.site.ledger)().is_loading() { ", facts are being loaded" } else { "" };
+    crate::health::ready(&app.streams, loading).await
 }
 
 /// What stands around a page of events.

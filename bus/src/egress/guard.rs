@@ -12,8 +12,8 @@ use super::allow::AllowList;
 /// Ports of the public internet that are used without being allowed by name.
 const PORTS: [u16; 2] = [443, 8443];
 
-/// Longest address: what every proxy and server takes.
-const URL_BYTES_MAX: usize = 2_048;
+/// Longest address: the longest first line of a request that common servers take.
+const URL_BYTES_MAX: usize = 8_192;
 
 /// Longest name and longest part of one, by RFC 1035.
 const NAME_BYTES_MAX: usize = 253;

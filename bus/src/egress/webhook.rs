@@ -34,6 +34,7 @@ const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate")
 #[derive(Clone)]
 pub struct Webhooks {
     egress: Egress,
+    limits: Limits,
 }
 
 /// What an endpoint says to being sent events.
@@ -54,7 +55,13 @@ impl Webhooks {
     /// Delivers through this client.
     #[must_use]
     pub fn new(egress: Egress) -> Self {
-        Self { egress }
+        Self::within(ATTEMPT_TIMEOUT, egress)
+    }
+
+    /// The same for endpoints that must answer within this.
+    #[must_use]
+    pub fn within(attempt_timeout: Duration, egress: Egress) -> Self {
+        Self { egress, limits: Limits { total: attempt_timeout, body_bytes_max: ANSWER_BYTES_MAX } }
     }
 
     /// Asks an endpoint whether it wants to be sent events by `origin`, the host name of this installation.
@@ -64,7 +71,7 @@ impl Webhooks {
         };
         let request = Request::builder().method(Method::OPTIONS).uri(uri).header(REQUEST_ORIGIN, asking);
         let Ok(request) = request.body(Bytes::new()) else { return Consent::Unsaid };
-        match self.egress.send(request, limits()).await.outcome {
+        match self.egress.send(request, self.limits).await.outcome {
             Ok(answer) if answer.status.is_success() => consent(&answer.headers, origin),
             Ok(_) | Err(_) => Consent::Unsaid,
         }
@@ -86,7 +93,7 @@ impl Webhooks {
             }
         };
         attempted.request_headers = texts(request.headers(), usize::MAX);
-        let sent = self.egress.send(request, limits()).await;
+        let sent = self.egress.send(request, self.limits).await;
         attempted.timings = sent.timings;
         match sent.outcome {
             Ok(answer) => attempted.response = Some(seen(&answer)),
@@ -121,10 +128,6 @@ impl Deliver for Webhooks {
     fn check(&self, url: &str) -> Result<(), String> {
         self.egress.check(url).map(|_| ()).map_err(|refused| refused.to_string())
     }
-}
-
-fn limits() -> Limits {
-    Limits { total: ATTEMPT_TIMEOUT, body_bytes_max: ANSWER_BYTES_MAX }
 }
 
 /// The host with its port where that is not the scheme's own.

@@ -7,7 +7,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 /// How hard a body is compressed. Every reader reads both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effort {
+pub(crate) enum Effort {
     /// Webhook bodies are JSON full of repeated URLs, which this level finds already.
     Usual,
     /// While many senders wait: half the time, and frames half as large again. Compressing is what an append costs most.
@@ -24,7 +24,7 @@ impl Effort {
 }
 
 /// A body or a batch larger than this is worked on in the blocking pool, so that no other task of the thread waits.
-pub(super) const INLINE_BYTES_MAX: usize = 256 << 10;
+pub(crate) const INLINE_BYTES_MAX: usize = 256 << 10;
 
 thread_local! {
     // Making a context costs more than compressing 9 kB with it.
@@ -61,7 +61,7 @@ impl Reused {
     }
 }
 
-pub(super) fn compress(body: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
+pub(crate) fn compress(body: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(reused) => reused.compress(body, effort),
         None => slot.insert(Reused::new(effort)?).compress(body, effort),
@@ -69,7 +69,7 @@ pub(super) fn compress(body: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
 }
 
 /// Restores a body of that many bytes; a frame that holds more is refused before it takes memory.
-pub(super) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>> {
     let body = DECOMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(decompressor) => decompressor.decompress(frame, body_bytes),
         None => slot.insert(Decompressor::new()?).decompress(frame, body_bytes),
@@ -82,7 +82,7 @@ pub(super) fn decompress(frame: &[u8], body_bytes: usize) -> io::Result<Vec<u8>>
 }
 
 /// Runs CPU work of about so many bytes where it hinders no other task.
-pub(super) async fn off_thread<T, F>(bytes: usize, work: F) -> Result<T, super::StreamError>
+pub(crate) async fn off_thread<T, F>(bytes: usize, work: F) -> Result<T, super::StreamError>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,

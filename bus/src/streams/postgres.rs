@@ -20,6 +20,7 @@ use super::write::queue::Queue;
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
+use crate::kafka::postgres::Advance;
 use crate::lease::{self, Lease};
 use crate::postgres::{self as server, STREAMS_SCHEMA, patiently};
 use crate::storage::PostgresSettings;
@@ -34,7 +35,7 @@ const CHANNEL: &str = "devhose";
 
 /// The engine. Clones share the writers.
 #[derive(Debug, Clone)]
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     /// Takes deliveries.
     deliveries: Queue,
     /// Takes everything else, so that the two logs do not wait for each other.
@@ -48,9 +49,15 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) async fn open(settings: &PostgresSettings) -> Result<Self, StreamError> {
+    pub(crate) async fn open(settings: &PostgresSettings) -> Result<Self, StreamError> {
         let migrations = sqlx::migrate!("../migrations/postgres/streams");
-        let readers = patiently(|| server::open(settings, STREAMS_SCHEMA, &migrations)).await?;
+        let readers = match server::open(settings, STREAMS_SCHEMA, &migrations).await {
+            Err(StreamError::Engine(error)) if server::is_transient(&error) => {
+                tracing::warn!(error = %error, "the database does not answer; waiting for it for a minute");
+                patiently(|| server::open(settings, STREAMS_SCHEMA, &migrations)).await?
+            }
+            opened => opened?,
+        };
         let options = server::options(settings, STREAMS_SCHEMA)?;
         let (heads, delivery_head, event_head) = Heads::new(patiently(|| load_heads(&readers)).await?);
         let heads = Arc::new(heads);
@@ -73,15 +80,21 @@ impl Postgres {
         })
     }
 
-    pub(super) async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub(crate) async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         lease::postgres::take(&self.options, name).await
+    }
+
+    /// The server says at each append whether it takes it.
+    #[expect(clippy::unused_self, reason = "every engine is asked alike")]
+    pub(super) const fn unwritable(&self) -> Option<StreamError> {
+        None
     }
 
     pub(super) fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {
         self.delivery_head.clone()
     }
 
-    pub(super) fn event_head(&self) -> watch::Receiver<EventOffset> {
+    pub(crate) fn event_head(&self) -> watch::Receiver<EventOffset> {
         self.event_head.clone()
     }
 
@@ -91,6 +104,16 @@ impl Postgres {
 
     pub(super) async fn append_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Receipt>, StreamError> {
         self.deliveries.append_all(deliveries).await
+    }
+
+    /// Appends deliveries that were read from elsewhere, and moves the places up to which they were read in the same
+    /// transaction; none, and nothing is done, if one of the places is not where it was expected.
+    pub(crate) async fn append_at(
+        &self,
+        deliveries: Vec<NewDelivery>,
+        advances: Vec<Advance>,
+    ) -> Result<Option<Vec<Receipt>>, StreamError> {
+        self.deliveries.take(deliveries, advances).await
     }
 
     pub(super) async fn record(
@@ -105,7 +128,7 @@ impl Postgres {
         self.events.record(None, readings).await
     }
 
-    pub(super) async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
+    pub(crate) async fn save_checkpoint(&self, reader: ReaderName, position: i64) -> Result<(), StreamError> {
         self.events.save_checkpoint(reader, position).await
     }
 
@@ -118,7 +141,7 @@ impl Postgres {
         patiently(|| trim::trim(&self.readers, stream, through)).await
     }
 
-    pub(super) async fn close(&self) -> Result<(), StreamError> {
+    pub(crate) async fn close(&self) -> Result<(), StreamError> {
         let (deliveries, events) = tokio::join!(self.deliveries.close(), self.events.close());
         self.closing.send_replace(true);
         self.readers.close().await;

@@ -5,7 +5,6 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -18,8 +17,9 @@ use super::write::queue::Queue;
 use super::write::sqlite::State;
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults::{self, Lie};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
-use writer::{Shared, Writer};
+use writer::{Shared, Trouble, Writer};
 
 mod writer;
 
@@ -48,6 +48,9 @@ const PRAGMAS: &[(&str, &str)] = &[
     ("busy_timeout", "5000"),
 ];
 
+/// What is said while the disk is full.
+const FULL: StreamError = StreamError::Busy("the disk is full");
+
 /// The pages of the indexes that are written at random stay in memory up to some ten million events.
 const WRITER_CACHE_KIB: i64 = 64 << 10;
 
@@ -64,7 +67,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(directory: &Path) -> Result<Self, StreamError> {
-        let lock = lock(directory)?;
+        let lock = lock(directory, LOCK_FILE)?;
         let path = directory.join(DATABASE_FILE);
         create_private(&path)?;
         let options = options(&path);
@@ -72,8 +75,7 @@ impl Sqlite {
         // `run` takes whatever gives a connection, in a way that makes this future one that cannot be spawned.
         sqlx::migrate!("../migrations/sqlite/streams").run_direct(None, &mut connection, false).await?;
         let checkpoint_connection = connect(&options).await?;
-        // The names of new files are durable only once the directory is.
-        File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))?;
+        sync_directory(directory)?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
@@ -96,6 +98,7 @@ impl Sqlite {
             readers: readers.clone(),
             checkpointer,
             lock,
+            directory: directory.to_owned(),
         };
         // Not the caller's task: a request that is dropped must not stop a commit. It ends with the last handle.
         drop(tokio::spawn(writer.run()));
@@ -115,6 +118,20 @@ impl Sqlite {
 
     pub(super) fn event_head(&self) -> watch::Receiver<EventOffset> {
         self.event_head.clone()
+    }
+
+    pub(super) fn unwritable(&self) -> Option<StreamError> {
+        self.shared.trouble.borrow().map(|trouble| match trouble {
+            Trouble::Full => FULL,
+            Trouble::Broken => StreamError::Stopped,
+        })
+    }
+
+    /// Waits until nothing can be written any more. Cancel-safe.
+    pub(super) async fn broken(&self) {
+        let mut trouble = self.shared.trouble.subscribe();
+        // Whoever asks holds the sender too, so it cannot be gone.
+        drop(trouble.wait_for(|trouble| *trouble == Some(Trouble::Broken)).await);
     }
 
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
@@ -152,7 +169,7 @@ impl Sqlite {
     pub(super) async fn close(&self) -> Result<(), StreamError> {
         match self.queue.close().await {
             // Another handle closed it.
-            Err(StreamError::Stopped) if !self.shared.poisoned.load(Ordering::Relaxed) => Ok(()),
+            Err(StreamError::Stopped) if !self.shared.poisoned() => Ok(()),
             Err(error) => Err(error),
             Ok(()) => Ok(()),
         }
@@ -160,9 +177,9 @@ impl Sqlite {
 }
 
 /// Makes the directory and takes the lock that keeps every other process out until the file is closed.
-fn lock(directory: &Path) -> Result<File, StreamError> {
+pub(crate) fn lock(directory: &Path, name: &str) -> Result<File, StreamError> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| in_directory(directory, e))?;
-    let path = directory.join(LOCK_FILE);
+    let path = directory.join(name);
     let file = create_private(&path)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StreamError::InUse(directory.display().to_string()),
@@ -171,21 +188,30 @@ fn lock(directory: &Path) -> Result<File, StreamError> {
     Ok(file)
 }
 
+/// The names of new files are durable only once the directory is.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), StreamError> {
+    File::open(directory).and_then(|d| d.sync_all()).map_err(|source| in_directory(directory, source))
+}
+
 fn in_directory(directory: &Path, source: std::io::Error) -> StreamError {
     StreamError::File { path: directory.display().to_string(), source }
 }
 
 /// Opens a file that nobody else may read, and makes it if need be. SQLite gives its log the same mode.
-fn create_private(path: &Path) -> Result<File, StreamError> {
+pub(crate) fn create_private(path: &Path) -> Result<File, StreamError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|source| StreamError::File { path: path.display().to_string(), source })
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if faults::lies(Lie::SynchronousNormal) {
+            SqliteSynchronous::Normal
+        } else {
+            SqliteSynchronous::Full
+        })
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "off")
@@ -195,7 +221,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "0")
 }
 
-async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StreamError> {
+pub(crate) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StreamError> {
     let mut connection = SqliteConnection::connect_with(options).await?;
     check_version(&mut connection).await?;
     check_pragmas(&mut connection).await?;
@@ -217,30 +243,30 @@ async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), StreamEr
     for (name, wanted) in PRAGMAS {
         let row = sqlx::query(AssertSqlSafe(format!("pragma {name}"))).fetch_one(&mut *connection).await?;
         let found = sqlx::Row::try_get_unchecked::<String, _>(&row, 0)?;
-        if found != *wanted {
+        if found != *wanted && !faults::lies(Lie::SynchronousNormal) {
             return Err(StreamError::Setup(format!("pragma {name} is {found}, {wanted} is needed")));
         }
     }
     Ok(())
 }
 
-async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("begin immediate").execute(connection).await?;
     Ok(())
 }
 
-async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn commit(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("commit").execute(connection).await?;
     Ok(())
 }
 
-async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("rollback").execute(connection).await?;
     Ok(())
 }
 
 /// Copies what it can without waiting for anybody; the pages that the log still holds.
-async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     let (_, log, copied): (i64, i64, i64) =
         sqlx::query_as("pragma wal_checkpoint(passive)").fetch_one(connection).await?;
     // A log that is copied to its end is begun anew by the next commit.
@@ -248,7 +274,7 @@ async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
 }
 
 /// Copies everything and empties the log.
-async fn checkpoint_all(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+pub(crate) async fn checkpoint_all(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("pragma wal_checkpoint(truncate)").execute(connection).await?;
     Ok(())
 }

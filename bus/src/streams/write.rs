@@ -10,12 +10,14 @@ use super::body::{self, Effort, off_thread};
 use super::chain::{self, DeliveryLink, Hash};
 use super::verify::Stream;
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults;
 use crate::ids::{DeliveryId, DeliveryOffset, EventOffset, ReaderName, SourceName};
+use crate::kafka::postgres::Advance;
 use events::{PreparedReading, Record};
 
 pub(super) mod events;
 pub(super) mod postgres;
-pub(super) mod queue;
+pub(crate) mod queue;
 pub(super) mod sqlite;
 
 /// What a row takes in memory beside its texts.
@@ -23,18 +25,18 @@ const ROW_BYTES: usize = 256;
 
 /// A delivery, ready to be written.
 #[derive(Debug)]
-pub(super) struct PreparedDelivery {
-    pub(super) source: SourceName,
-    pub(super) delivery_id: DeliveryId,
-    pub(super) dedupe_key: [u8; 16],
-    pub(super) received_at: i64,
-    pub(super) headers: String,
-    pub(super) content_type: Option<String>,
-    pub(super) verification: &'static str,
-    pub(super) body_bytes: i64,
-    pub(super) body_hash: Hash,
+pub(crate) struct PreparedDelivery {
+    pub(crate) source: SourceName,
+    pub(crate) delivery_id: DeliveryId,
+    pub(crate) dedupe_key: [u8; 16],
+    pub(crate) received_at: i64,
+    pub(crate) headers: String,
+    pub(crate) content_type: Option<String>,
+    pub(crate) verification: &'static str,
+    pub(crate) body_bytes: i64,
+    pub(crate) body_hash: Hash,
     /// The compressed body.
-    pub(super) frame: Vec<u8>,
+    pub(crate) frame: Vec<u8>,
 }
 
 /// The receipt, or whatever else, of a command. Whoever asked may have gone: nobody minds.
@@ -47,6 +49,15 @@ pub(super) enum Command {
         deliveries: Vec<PreparedDelivery>,
         receipts: Vec<Receipt>,
         answer: Answer<Vec<Receipt>>,
+    },
+    /// Appends what was read elsewhere, if it was read from where the log is there.
+    Take {
+        deliveries: Vec<PreparedDelivery>,
+        advances: Vec<Advance>,
+        /// False if another process has read further meanwhile: nothing is appended then.
+        expected: bool,
+        receipts: Vec<Receipt>,
+        answer: Answer<Option<Vec<Receipt>>>,
     },
     Record {
         record: Record,
@@ -81,6 +92,7 @@ impl Command {
         // An error here means only that nobody waits for the answer any more.
         match self {
             Self::Append { receipts, answer, .. } => drop(answer.send(Ok(receipts))),
+            Self::Take { expected, receipts, answer, .. } => drop(answer.send(Ok(expected.then_some(receipts)))),
             Self::Record { offsets, answer, .. } => drop(answer.send(Ok(offsets))),
             Self::Trim { more, answer, .. } => drop(answer.send(Ok(more))),
             Self::SaveCheckpoint { answer, .. } | Self::SaveSetting { answer, .. } | Self::Close { answer } => {
@@ -93,6 +105,7 @@ impl Command {
     pub(super) fn failed(self, error: StreamError) {
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(error))),
+            Self::Take { answer, .. } => drop(answer.send(Err(error))),
             Self::Record { answer, .. } => drop(answer.send(Err(error))),
             Self::Trim { answer, .. } => drop(answer.send(Err(error))),
             Self::SaveCheckpoint { answer, .. } | Self::SaveSetting { answer, .. } | Self::Close { answer } => {
@@ -104,8 +117,9 @@ impl Command {
     /// The deliveries that it appends.
     pub(super) fn deliveries(&self) -> &[PreparedDelivery] {
         match self {
-            Self::Append { deliveries, .. } => deliveries,
-            Self::Record { .. }
+            Self::Append { deliveries, .. } | Self::Take { deliveries, expected: true, .. } => deliveries,
+            Self::Take { expected: false, .. }
+            | Self::Record { .. }
             | Self::SaveCheckpoint { .. }
             | Self::SaveSetting { .. }
             | Self::Trim { .. }
@@ -118,6 +132,7 @@ impl Command {
         let readings = match self {
             Self::Record { record, .. } => record.readings.as_slice(),
             Self::Append { .. }
+            | Self::Take { .. }
             | Self::SaveCheckpoint { .. }
             | Self::SaveSetting { .. }
             | Self::Trim { .. }
@@ -129,7 +144,9 @@ impl Command {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Append { deliveries, .. } => deliveries.iter().map(PreparedDelivery::bytes).sum(),
+            Self::Append { deliveries, .. } | Self::Take { deliveries, .. } => {
+                deliveries.iter().map(PreparedDelivery::bytes).sum()
+            }
             Self::Record { record, .. } => record.readings.iter().map(PreparedReading::bytes).sum(),
             Self::SaveSetting { value, .. } => ROW_BYTES + value.len(),
             Self::SaveCheckpoint { .. } | Self::Trim { .. } | Self::Close { .. } => ROW_BYTES,
@@ -138,14 +155,20 @@ impl Command {
 }
 
 impl PreparedDelivery {
-    pub(super) fn bytes(&self) -> usize {
-        ROW_BYTES + self.headers.len() + self.frame.len()
+    pub(crate) fn bytes(&self) -> usize {
+        Self::bytes_of(&self.headers, &self.frame)
+    }
+
+    /// What a row of these headers and this compressed body takes.
+    pub(crate) const fn bytes_of(headers: &str, frame: &[u8]) -> usize {
+        ROW_BYTES + headers.len() + frame.len()
     }
 
     fn new(new: NewDelivery, effort: Effort) -> Result<Self, StreamError> {
+        let new = faults::taken_in(new);
         let unwritable = |source| StreamError::File { path: format!("the body of {}", new.delivery_id), source };
         Ok(Self {
-            dedupe_key: chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str()),
+            dedupe_key: faults::known_by(chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str())),
             received_at: new.received_at.timestamp_micros(),
             headers: serde_json::to_string(&new.headers).map_err(|e| unwritable(e.into()))?,
             verification: new.verification.name(),
@@ -158,7 +181,7 @@ impl PreparedDelivery {
         })
     }
 
-    pub(super) async fn prepare(deliveries: Vec<NewDelivery>, effort: Effort) -> Result<Vec<Self>, StreamError> {
+    pub(crate) async fn prepare(deliveries: Vec<NewDelivery>, effort: Effort) -> Result<Vec<Self>, StreamError> {
         let bytes = deliveries.iter().map(|delivery| delivery.body.len()).sum();
         off_thread(bytes, move || deliveries.into_iter().map(|new| Self::new(new, effort)).collect()).await?
     }
@@ -202,6 +225,11 @@ impl Head {
             if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
                 let conflict = *body_hash != delivery.body_hash;
                 receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
+                continue;
+            }
+            if faults::drops() {
+                let offset = Some(DeliveryOffset(self.position + 1));
+                receipts.push(Receipt { offset, duplicate: false, conflict: false });
                 continue;
             }
             *self = self.after(delivery);

@@ -34,7 +34,7 @@ async fn a_delivery_is_durable_and_unchanged_after_reopen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn duplicates_are_stored_once_under_concurrency() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         let tasks = (0..1_000).map(|n| {
             let streams = streams.clone();
@@ -56,7 +56,7 @@ async fn duplicates_are_stored_once_under_concurrency() {
 
 #[tokio::test]
 async fn copies_within_one_batch_are_stored_once() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         let batch = (0..1_500).map(|n| delivery(n / 3, b"same")).collect();
         let receipts = streams.append_all(batch).await.unwrap();
@@ -69,7 +69,7 @@ async fn copies_within_one_batch_are_stored_once() {
 
 #[tokio::test]
 async fn the_same_id_with_another_body_keeps_the_first_and_reports_a_conflict() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         streams.append(delivery("a", b"first")).await.unwrap();
         let second = streams.append(delivery("a", b"second")).await.unwrap();
@@ -114,11 +114,12 @@ async fn offsets_are_dense_and_in_order_under_concurrency() {
 
 #[tokio::test]
 async fn a_second_program_on_the_same_directory_is_refused() {
-    over_every_engine(async |installation| {
+    for engine in engines().into_iter().filter(|engine| !engine.shared) {
+        let installation = Installation::of(engine).await;
         let streams = installation.open().await;
-        let refused = (installation.engine.open)(installation.path().to_owned()).await.unwrap_err();
+        let refused = Streams::open_on(&installation.storage).await.unwrap_err();
         assert!(matches!(refused, StreamError::InUse(_)));
-        let directory = installation.path().display();
+        let directory = installation.directory.path().display();
         assert_eq!(
             refused.to_string(),
             format!("{directory} is in use by another process: stop that one, or choose another data directory")
@@ -126,8 +127,7 @@ async fn a_second_program_on_the_same_directory_is_refused() {
         streams.append(delivery("a", b"{}")).await.expect("the first goes on undisturbed");
         streams.close().await.unwrap();
         installation.open().await;
-    })
-    .await;
+    }
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_request_that_is_dropped_harms_nothing() {
 
 #[tokio::test]
 async fn a_full_queue_says_busy_and_stores_what_it_took() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         let count = QUEUED_BYTES_MAX / 200_000 + 50;
         let appends = (0..count as u64).map(|n| streams.append(delivery(n, &noise(n, 200_000))));
@@ -164,7 +164,7 @@ async fn a_full_queue_says_busy_and_stores_what_it_took() {
 
 #[tokio::test]
 async fn closing_commits_what_was_queued() {
-    over_every_engine(async |installation| {
+    over_every_placing_engine(async |installation| {
         let streams = installation.open().await;
         let mut appends: Vec<_> = (0..600).map(|n| Box::pin(streams.append(delivery(n, b"{}")))).collect();
         for append in &mut appends {

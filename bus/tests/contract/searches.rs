@@ -95,7 +95,7 @@ proptest! {
         log in any_log(),
         queries in prop::collection::vec(prop::collection::vec(any_term(), 0..4), 40),
     ) {
-        tokio::runtime::Runtime::new().unwrap().block_on(over_every_engine(async |installation| {
+        tokio::runtime::Runtime::new().unwrap().block_on(over_every_placing_engine(async |installation| {
             let streams = installation.open().await;
             for (delivery, event) in &log {
                 streams.revise(vec![reading(*delivery, vec![event.clone()])]).await.unwrap();

@@ -1,8 +1,6 @@
 //! SQLite under test: how it is opened, and how somebody with the file in hands would alter it.
 
-use std::path::PathBuf;
-
-use bus::streams::Streams;
+use bus::storage::Storage;
 use futures_util::FutureExt;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
@@ -11,12 +9,19 @@ use super::{Alteration, Engine};
 
 pub(super) fn engine() -> Engine {
     Engine {
-        open: |directory| async move { Streams::open(&directory).await }.boxed(),
-        alter: |directory, alteration| alter(directory, alteration).boxed(),
+        create: |directory| {
+            let directory = directory.to_owned();
+            async move { Storage::Sqlite(directory) }.boxed()
+        },
+        alter: |storage, alteration| alter(storage, alteration).boxed(),
+        remove: |_| async {}.boxed(),
+        shared: false,
+        placing: true,
     }
 }
 
-async fn alter(directory: PathBuf, alteration: Alteration) {
+async fn alter(storage: Storage, alteration: Alteration) {
+    let Storage::Sqlite(directory) = storage else { panic!("not kept in SQLite") };
     let options = SqliteConnectOptions::new().filename(directory.join("devhose.db"));
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     let (sql, position) = match alteration {

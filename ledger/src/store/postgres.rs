@@ -3,6 +3,7 @@
 use bus::ids::EventOffset;
 use bus::lease::Epoch;
 use bus::storage::PostgresSettings;
+use bus::streams::StreamError;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPool;
@@ -123,8 +124,11 @@ impl Database {
     /// Begins what only the holder of the lease may do, and may go on doing until it is committed.
     async fn begin(&self, holder: Epoch) -> Result<Transaction<'static, Postgres>, LedgerError> {
         let mut transaction = self.pool.begin().await?;
-        fence(&mut transaction, holder).await?;
-        Ok(transaction)
+        match bus::postgres::fence(&mut transaction, LEASE, holder).await {
+            Ok(()) => Ok(transaction),
+            Err(StreamError::Fenced(_)) => Err(LedgerError::LeaseLost),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -143,7 +147,7 @@ impl Writer {
         position(&mut connection, &self.schema).await
     }
 
-    pub(super) async fn save(&self, batch: Batch) -> Result<(), LedgerError> {
+    pub(super) async fn save(&self, batch: &Batch) -> Result<(), LedgerError> {
         let Batch { rows, position, data_through } = batch;
         let schema = &self.schema;
         let mut transaction = self.database.begin(self.holder).await?;
@@ -158,14 +162,14 @@ impl Writer {
         )))
         .bind(position.checkpoint.0)
         .bind(position.revised_through.0)
-        .bind(position.fingerprint)
+        .bind(position.fingerprint.as_str())
         .bind(data_through.map(|at| at.to_rfc3339()))
         .fetch_one(&mut *transaction)
         .await?;
         for (table, json) in rows {
             let states = states(table, &json)?;
-            let (keys, states): (Vec<String>, Vec<&str>) =
-                states.into_iter().map(|(key, state)| (stored(&key), state.get())).unzip();
+            let (keys, states): (Vec<&str>, Vec<&str>) =
+                states.iter().map(|(key, state)| (key.as_str(), state.get())).unzip();
             let table = table.name();
             sqlx::query(AssertSqlSafe(format!(
                 "insert into {schema}.{table} (key, state, version)
@@ -260,8 +264,8 @@ async fn rows(
     let table = table.name();
     let select = format!("select key, state from {schema}.{table} where key > $1 order by key limit $2");
     let rows: Vec<(String, String)> =
-        sqlx::query_as(AssertSqlSafe(select)).bind(stored(after)).bind(i64::from(limit)).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(|(key, state)| Row { key: as_it_was(key), state }).collect())
+        sqlx::query_as(AssertSqlSafe(select)).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|(key, state)| Row { key, state }).collect())
 }
 
 fn schema_of(generation: u64) -> String {
@@ -279,30 +283,4 @@ fn number(generation: u64) -> Result<i64, LedgerError> {
 async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), LedgerError> {
     sqlx::query(AssertSqlSafe(format!("drop schema if exists {schema} cascade"))).execute(connection).await?;
     Ok(())
-}
-
-/// Lets a transaction go on only if its lease is still held, and keeps it from changing hands until it has ended.
-async fn fence(connection: &mut PgConnection, holder: Epoch) -> Result<(), LedgerError> {
-    let held: Option<i32> = sqlx::query_scalar("select 1 from devhose.epochs where name = $1 and epoch = $2 for share")
-        .bind(LEASE)
-        .bind(holder.0)
-        .fetch_optional(connection)
-        .await?;
-    held.map(drop).ok_or(LedgerError::LeaseLost)
-}
-
-/// A text that the server can store: it has no U+0000. Order is kept.
-fn stored(text: &str) -> String {
-    if !text.contains(['\u{0}', '\u{1}']) {
-        return text.to_owned();
-    }
-    text.replace('\u{1}', "\u{1}\u{fdd1}").replace('\u{0}', "\u{1}\u{fdd0}")
-}
-
-/// The text that was stored.
-fn as_it_was(text: String) -> String {
-    if !text.contains('\u{1}') {
-        return text;
-    }
-    text.replace("\u{1}\u{fdd0}", "\u{0}").replace("\u{1}\u{fdd1}", "\u{1}")
 }

@@ -143,9 +143,20 @@ impl Sqlite {
         read_data_through(text.flatten())
     }
 
-    pub(super) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+    pub(super) async fn save(&mut self, batch: &Batch) -> Result<(), LedgerError> {
+        // By hand: a commit that fails for want of room ends the transaction, but not for sqlx, which would count it
+        // for ever.
+        sqlx::query("begin immediate").execute(&mut self.connection).await?;
+        let saved = self.write(batch).await;
+        if saved.is_err() {
+            // The engine may have rolled back by itself.
+            drop(sqlx::query("rollback").execute(&mut self.connection).await);
+        }
+        saved
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         let Batch { rows, position, data_through } = batch;
-        let mut transaction = self.connection.begin_with("begin immediate").await?;
         let version: i64 = sqlx::query_scalar(
             "insert into position (only_row, checkpoint, revised_through, fingerprint, data_through, version)
              values (1, ?1, ?2, ?3, ?4, 1)
@@ -156,14 +167,14 @@ impl Sqlite {
         )
         .bind(position.checkpoint.0)
         .bind(position.revised_through.0)
-        .bind(position.fingerprint)
+        .bind(&position.fingerprint)
         .bind(data_through.map(|at| at.to_rfc3339()))
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut self.connection)
         .await?;
         for (table, json) in rows {
-            sqlx::query(statements(table).write).bind(json).bind(version).execute(&mut *transaction).await?;
+            sqlx::query(statements(*table).write).bind(json).bind(version).execute(&mut self.connection).await?;
         }
-        transaction.commit().await?;
+        sqlx::query("commit").execute(&mut self.connection).await?;
         Ok(())
     }
 

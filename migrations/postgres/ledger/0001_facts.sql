@@ -4,8 +4,7 @@
 -- Tables hold what Ledger needs; the views further down are the stable schema for reading: names and meanings of
 -- their columns do not change, new columns may be added. Times are ISO 8601 in UTC. No column holds a person.
 --
--- Texts are compared by code point. In keys the character U+0000, which the server cannot store, is written as U+0001
--- U+FDD0, and U+0001 as U+0001 U+FDD1: order does not change. Keys have at most 1,000 bytes.
+-- Keys are compared by code point. They have about 1,000 bytes at most, and no U+0000.
 
 -- What this generation includes: the offset of the last event folded in, and what it was folded with.
 create table position (

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::heads::Heads;
 use crate::ids::{DeliveryOffset, EventOffset};
+use crate::kafka::postgres as kafka;
 use crate::postgres::{self as server, Pauses, is_transient};
 use crate::streams::StreamError;
 use crate::streams::postgres as engine;
@@ -234,11 +235,19 @@ async fn work(
     batch: &mut [Job],
 ) -> sqlx::Result<()> {
     let now = Utc::now().timestamp_micros();
+    for job in batch.iter_mut() {
+        if let Command::Take { advances, expected, .. } = &mut job.command {
+            *expected = kafka::advance(connection, advances).await?;
+        }
+    }
     let deliveries: Vec<_> = batch.iter().flat_map(|job| job.command.deliveries()).collect();
     let mut all = write::append(connection, known, head, &deliveries).await?.into_iter();
     for job in batch {
         match &mut job.command {
-            Command::Append { deliveries, receipts, .. } => *receipts = all.by_ref().take(deliveries.len()).collect(),
+            Command::Take { expected: false, .. } => {}
+            Command::Append { deliveries, receipts, .. } | Command::Take { deliveries, receipts, .. } => {
+                *receipts = all.by_ref().take(deliveries.len()).collect();
+            }
             Command::Record { record, offsets, .. } => {
                 *offsets = events::record(connection, known, head, record, now).await?;
             }

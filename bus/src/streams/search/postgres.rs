@@ -45,11 +45,11 @@ impl Searched for Postgres {
             let mut sql = QueryBuilder::new(concat!("select ", event_columns!(), " from ("));
             for (index, walk) in walks.iter().enumerate() {
                 // Not `union all`: one event can stand in two walks.
-                sql.push(if index > 0 { " union (" } else { "(" });
+                sql.push(if index > 0 { " union " } else { "" }).push("select position from (");
                 push_walk(&mut sql, walk, window);
                 push_conditions(&mut sql, query);
                 // Every arm stops by itself: the newest of all are among the newest of each.
-                sql.push(" order by e.position desc limit ").push_bind(sql_limit(limit)).push(")");
+                sql.push(" order by e.position desc limit ").push_bind(sql_limit(limit)).push(") walk");
             }
             sql.push(" order by 1 desc limit ").push_bind(sql_limit(limit));
             sql.push(
@@ -136,7 +136,9 @@ fn push_walk(sql: &mut QueryBuilder<Database>, walk: &Walk, window: Window) {
         Walk::Ids(ids) => sql.push("e.id = any(").push_bind(id_list(ids)).push(")"),
     };
     sql.push(" and e.position >= ").push_bind(window.from).push(" and e.position < ").push_bind(window.to);
-    sql.push(" and not exists (select from superseded_events x where x.position = e.position)");
+    // The planner cannot tell by itself that corrections of other events need not be looked at.
+    sql.push(" and not exists (select from superseded_events x where x.position = e.position and x.position >= ");
+    sql.push_bind(window.from).push(" and x.position < ").push_bind(window.to).push(")");
 }
 
 /// A name by the index over its hash.

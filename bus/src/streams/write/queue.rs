@@ -8,16 +8,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::events::{PreparedReading, Record};
 use super::{Command, PreparedDelivery};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults::{self, Phase};
 use crate::ids::{EventOffset, ReaderName};
+use crate::kafka::postgres::Advance;
 use crate::streams::body::Effort;
 use crate::streams::verify::Stream;
 use crate::streams::{QUEUED_BYTES_MAX, Reading, StreamError};
 
 /// One commit takes at most this many commands, so that the first of them does not wait long for the last.
-const BATCH_COMMANDS_MAX: usize = 512;
+pub(crate) const BATCH_COMMANDS_MAX: usize = 512;
 
 /// One commit takes commands of about this many bytes: a disk writes them in a few milliseconds.
-const BATCH_BYTES_MAX: usize = 8 << 20;
+pub(crate) const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// The queue holds at most this many commands: several commits' worth, less than a second of work.
 const QUEUED_COMMANDS_MAX: usize = 4_096;
@@ -55,7 +57,9 @@ impl Queue {
 
     pub(in crate::streams) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
         let prepared = PreparedDelivery::prepare(vec![delivery], self.effort()).await?;
-        let receipts = answer(self.offer_deliveries(prepared)?).await?;
+        let queued = self.offer_deliveries(prepared)?;
+        faults::reached(Phase::AfterEnqueue);
+        let receipts = answer(queued).await?;
         receipts.first().copied().ok_or(StreamError::Stopped)
     }
 
@@ -99,6 +103,16 @@ impl Queue {
         let (answer, receiver) = oneshot::channel();
         self.offer(Command::Append { deliveries, receipts: Vec::new(), answer })?;
         Ok(receiver)
+    }
+
+    /// Appends what was read up to some places, if it was read from where those are.
+    pub(in crate::streams) async fn take(
+        &self,
+        deliveries: Vec<NewDelivery>,
+        advances: Vec<Advance>,
+    ) -> Result<Option<Vec<Receipt>>, StreamError> {
+        let deliveries = PreparedDelivery::prepare(deliveries, Effort::Usual).await?;
+        self.ask(|answer| Command::Take { deliveries, advances, expected: true, receipts: Vec::new(), answer }).await
     }
 
     /// Without a reader it is a correction.
