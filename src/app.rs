@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Body;
@@ -31,6 +32,9 @@ mod parts;
 pub(crate) mod roles;
 mod watched;
 mod work;
+
+/// A start waits so long for facts to be loaded, so that the first page of a small installation shows them all.
+const LOADING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,11 @@ pub(crate) async fn start_with(
     // A program that only answers one command watches nothing and acts on nothing.
     if listen == Listen::Configured {
         work.begin_outside(config, &parts, roles, (states, extras.bots_begin))?;
+    }
+    if let Some(ledger) = &parts.ledger {
+        // A large one goes on while pages say that facts are being loaded; deliveries are taken all the while.
+        let mut views = ledger.views();
+        drop(tokio::time::timeout(LOADING_PATIENCE, views.wait_for(|view| !view.is_loading())).await);
     }
     let note = note_url(&config.data, &url, listen)?;
     Ok(Running { url, streams, parts, stop, tasks: work.tasks, note })

@@ -23,8 +23,9 @@ mod patience;
 /// A request's header must be complete after this; it also ends idle connections.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Open connections at most. Each holds about 10 kB while it says nothing.
-pub const CONNECTIONS_MAX: usize = 10_000;
+/// Open connections at most. Each holds about 10 kB while it says nothing. Ten thousand clients that dawdle leave room
+/// for others.
+pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// Largest header of a request, in bytes.
 const HEADER_BYTES_MAX: usize = 32 << 10;

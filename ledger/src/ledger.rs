@@ -68,8 +68,8 @@ pub(crate) struct Holder {
 }
 
 impl Ledger {
-    /// Opens the facts kept in some tables and makes the first view of them. Nothing is saved; but what a rebuild left
-    /// unfinished in a directory is removed.
+    /// Opens the facts kept in some tables. They are loaded once it runs or follows; until then its view [is
+    /// loading](View::is_loading). Nothing is saved; but what a rebuild left unfinished in a directory is removed.
     ///
     /// # Errors
     /// If the streams or the tables cannot be used.

@@ -111,11 +111,20 @@ impl Generation {
         Ok(Self { store: Some(store), ..Self::in_memory(number, position) })
     }
 
-    /// The one that is live, in memory.
-    async fn load(generations: &Generations, streams: &Streams, kit: &Kit) -> Result<Self, LedgerError> {
-        let (number, position, facts) = generations.load_live(streams).await?;
+    /// The one that is live, in memory; none if `stop` turns true before all of it is read.
+    async fn load(
+        generations: &Generations,
+        streams: &Streams,
+        kit: &Kit,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Option<Self>, LedgerError> {
+        let mut stop = stop.clone();
+        let (number, position, facts) = tokio::select! {
+            loaded = generations.load_live(streams) => loaded?,
+            () = stopped(&mut stop) => return Ok(None),
+        };
         let position = begun(position, kit);
-        Ok(Self { facts: Arc::new(facts), ..Self::in_memory(number, position) })
+        Ok(Some(Self { facts: Arc::new(facts), ..Self::in_memory(number, position) }))
     }
 
     /// Folds events in, and stores the facts together with the position that they make true.
@@ -206,15 +215,17 @@ enum Fit {
 }
 
 impl Projector {
-    /// Loads the live generation and makes the first view of it.
+    /// Opens what there is without reading it: the facts of ten million events take longer than senders should wait for a
+    /// program that starts again. They are loaded once it holds or follows, and until then its view says so.
     pub(crate) async fn open(
         generations: Generations,
         streams: Streams,
         kit: Arc<Kit>,
     ) -> Result<(Self, watch::Receiver<Arc<View>>, watch::Receiver<EventOffset>), LedgerError> {
-        generations.tidy_files(generations.live(&streams).await?)?;
-        let live = Generation::load(&generations, &streams, &kit).await?;
-        let (view, views) = watch::channel(Arc::new(view_of(&live.facts, &kit).await?));
+        let number = generations.live(&streams).await?;
+        generations.tidy_files(number)?;
+        let live = Generation { is_whole: false, ..Generation::in_memory(number, Position::default()) };
+        let (view, views) = watch::channel(Arc::new(view_of(&live.facts, &kit).await?.loading()));
         let (caught_up, offsets) = watch::channel(live.position.checkpoint);
         let next_view_at = Instant::now();
         let projector = Self { streams, generations, kit, live, view, caught_up, ahead: None, next_view_at };
@@ -229,7 +240,10 @@ impl Projector {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), LedgerError> {
         let mut head = self.streams.event_head();
-        self.take_over(lease.epoch()).await?;
+        if self.take_over(lease.epoch(), &stop).await? == Next::Stop {
+            return self.live.close().await;
+        }
+        self.publish_if_loading().await?;
         if self.live.position.fingerprint != self.kit.fingerprint() {
             tracing::info!("facts were folded with other rules or by another version; folding them anew");
             self.start_over(lease.epoch(), &stop).await?;
@@ -260,18 +274,20 @@ impl Projector {
     }
 
     /// Makes ready to save: where somebody else saved before, his facts are what is gone on from.
-    async fn take_over(&mut self, holder: Epoch) -> Result<(), LedgerError> {
+    async fn take_over(&mut self, holder: Epoch, stop: &watch::Receiver<bool>) -> Result<Next, LedgerError> {
         let number = self.generations.live(&self.streams).await?;
         let mut store = self.generations.writer(number, holder).await?;
         self.generations.take_over(number, holder).await?;
         let stored = begun(store.position().await?, &self.kit);
         if !self.live.is_whole || self.live.number != number || self.live.position != stored {
-            self.live = Generation::load(&self.generations, &self.streams, &self.kit).await?;
+            let loaded = Generation::load(&self.generations, &self.streams, &self.kit, stop).await?;
+            let Some(live) = loaded else { return Ok(Next::Stop) };
+            self.live = live;
             self.ahead = None;
         }
         self.live.store = Some(store);
         tracing::debug!(generation = number, "this process saves the facts");
-        Ok(())
+        Ok(Next::GoOn)
     }
 
     /// The events after the checkpoint. While there are many, the ones after them are read meanwhile.
@@ -392,6 +408,12 @@ impl Projector {
             () = lease.lost() => Err(LedgerError::LeaseLost),
             () = stopped(stop) => Ok(()),
         }
+    }
+
+    /// The first view that shows facts, whether or not there is one yet.
+    async fn publish_if_loading(&mut self) -> Result<(), LedgerError> {
+        let is_loading = self.view.borrow().is_loading();
+        if is_loading { self.publish().await } else { Ok(()) }
     }
 
     async fn publish_if_behind(&mut self) -> Result<(), LedgerError> {

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 
 use crate::error::LedgerError;
 use crate::facts::Facts;
@@ -248,27 +249,30 @@ impl Snapshot {
         }
     }
 
-    async fn table<K: Ord + From<String>, V: DeserializeOwned>(
-        &mut self,
-        table: Table,
-    ) -> Result<BTreeMap<K, V>, LedgerError> {
+    /// All facts of a table. While rows are parsed the next ones are read.
+    async fn table<K, V>(&mut self, table: Table) -> Result<BTreeMap<K, V>, LedgerError>
+    where
+        K: Ord + From<String> + Send + 'static,
+        V: DeserializeOwned + Send + 'static,
+    {
         let mut facts = BTreeMap::new();
-        let mut after = String::new();
-        loop {
-            let rows = self.rows(table, &after, PAGE_ROWS).await?;
-            let Some(last) = rows.last() else { return Ok(facts) };
-            after.clone_from(&last.key);
-            for Row { key, state } in rows {
-                let value = serde_json::from_str(&state).map_err(|source| LedgerError::Corrupt {
-                    table: table.name(),
-                    key: key.clone(),
-                    column: "state",
-                    source,
-                })?;
-                facts.insert(K::from(key), value);
-            }
+        let mut rows = self.rows(table, "", PAGE_ROWS).await?;
+        while let Some(last) = rows.last() {
+            let after = last.key.clone();
+            let parsing = spawn_blocking(move || parse(table, rows));
+            rows = self.rows(table, &after, PAGE_ROWS).await?;
+            facts.extend(parsing.await??);
         }
+        Ok(facts)
     }
+}
+
+fn parse<K: From<String>, V: DeserializeOwned>(table: Table, rows: Vec<Row>) -> Result<Vec<(K, V)>, LedgerError> {
+    let fact = |Row { key, state }: Row| match serde_json::from_str(&state) {
+        Ok(value) => Ok((K::from(key), value)),
+        Err(source) => Err(LedgerError::Corrupt { table: table.name(), key, column: "state", source }),
+    };
+    rows.into_iter().map(fact).collect()
 }
 
 /// Rows read at once: some MB.

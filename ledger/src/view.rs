@@ -156,6 +156,7 @@ pub struct View {
     frames: Vec<Result<Frame, String>>,
     /// By event: metric and row. Made when it is first asked for.
     uses: OnceLock<HashMap<EventId, Vec<(usize, usize)>>>,
+    loading: bool,
 }
 
 impl std::fmt::Debug for View {
@@ -184,7 +185,19 @@ impl View {
             calendar,
             catalog,
             derived,
+            loading: false,
         }
+    }
+
+    /// The same, known to lack facts that are being loaded.
+    pub(crate) fn loading(self) -> Self {
+        Self { loading: true, ..self }
+    }
+
+    /// True while the facts of a program that starts are being loaded: until then nothing it says may be shown.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.loading
     }
 
     /// The metrics there are, in the order of pages.

@@ -10,6 +10,10 @@ use crate::exit::{Ended, Exit};
 
 pub(super) async fn run(args: Serve, context: Context) -> Ended {
     let mut stop = crate::signals::stop_requested();
+    // Every connection is an open file, and many systems begin with a thousand of them although more are allowed.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
     let mut config = context.config.clone();
     if let Some(listen) = args.listen {
         config.listen = listen;

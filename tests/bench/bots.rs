@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use ingest::demo::{self, CLUSTER_SOURCE, Options};
 use tokio::sync::{mpsc, watch};
 
-use super::{Figures, milliseconds, quantile};
+use super::{Arguments, Figures, milliseconds, quantile};
 
 /// Kills whose messages are timed, one after the other.
 const KILLS: usize = 300;
@@ -101,7 +101,7 @@ static READERS: [Reader; 10] = [
     Reader("reader-9"),
 ];
 
-pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
+pub(super) fn run(runtime: &tokio::runtime::Runtime, _: &Arguments) -> Figures {
     let mut figures = runtime.block_on(lag());
     for count in [1, 10] {
         figures.extend(runtime.block_on(throughput(count)));

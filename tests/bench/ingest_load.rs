@@ -1,9 +1,9 @@
 //! Signed deliveries of about 9 kB over HTTP, stored durably, with the load made on the same cores; and the same server
-//! when it only reads the body, as the limit to compare with.
+//! when it only reads the body, and when it only reads and verifies it, as the limits to compare with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::streams::Streams;
 use chrono::Utc;
@@ -12,140 +12,141 @@ use hyper::body::Incoming;
 use ingest::hooks::Hooks;
 use ingest::senders::github::sample;
 use ingest::source::{Secret, Source, Sources};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{Figures, milliseconds, quantile};
+use super::load::{Load, Loaded};
+use super::{Arguments, Figures, milliseconds};
 
 /// So many senders at once: a commit takes all that wait, so few senders would measure the disk alone.
 const CONNECTIONS: usize = 256;
 const SECONDS: u64 = 10;
 const SECRET: &str = "a secret of at least 24 bytes";
 
-pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
+pub(super) fn run(runtime: &tokio::runtime::Runtime, arguments: &Arguments) -> Figures {
+    let connections = arguments.number("connections").unwrap_or(CONNECTIONS);
+    let seconds = arguments.number("seconds").unwrap_or(SECONDS as usize) as u64;
     runtime.block_on(async {
-        let body = body();
-        let signature = ingest::verify::sign_hex(&Secret::new(SECRET.to_owned()), "sha256=", &body);
-        let reading = measure(Served::Reading, &body, &signature).await;
-        let storing = measure(Served::Storing, &body, &signature).await;
-        let reading_again = measure(Served::Reading, &body, &signature).await;
-        let limit = (reading.0 + reading_again.0) / 2.0;
-        let (p50, p99, p999) = storing.1;
-        vec![
-            ("ingest: body".to_owned(), format!("{} bytes, {CONNECTIONS} connections, {SECONDS} s", body.len())),
-            ("ingest: durable, signed".to_owned(), format!("{:.0} requests/s", storing.0)),
-            (
-                "ingest: p50 / p99 / p99.9".to_owned(),
-                format!("{} / {} / {}", milliseconds(p50), milliseconds(p99), milliseconds(p999)),
-            ),
-            ("ingest: the same server only reading the body".to_owned(), format!("{limit:.0} requests/s")),
-            ("ingest: ratio".to_owned(), format!("{:.2}", storing.0 / limit)),
-        ]
+        let load = |address| Load {
+            address,
+            path: "/hooks/github/bench",
+            connections,
+            time: Duration::from_secs(seconds),
+            per_second: arguments.number("rate").map(|rate| rate as f64),
+            body: body().into(),
+            signature: signature(&body()),
+        };
+        let wanted = |served| arguments.text("only").is_none_or(|only| only == served);
+        let mut figures = vec![(
+            "ingest: body".to_owned(),
+            format!("{} bytes, {connections} connections, {seconds} s", body().len()),
+        )];
+        let mut limits = Vec::new();
+        for (name, served) in [("reading", Served::Reading), ("verifying", Served::Verifying), ("storing", Served::Storing)]
+        {
+            if !wanted(name) {
+                continue;
+            }
+            let mut loaded = measure(served, load).await;
+            let [p50, p99, p999] = loaded.quantiles().map(milliseconds);
+            figures.push((
+                format!("ingest: {}", served.words()),
+                format!(
+                    "{:.0} requests/s; p50 / p99 / p99.9 {p50} / {p99} / {p999}; {:.1} µs of a processor each, and {:.1} µs \
+                     for the load",
+                    loaded.per_second,
+                    loaded.server_micros_per_request(),
+                    loaded.own_cpu.as_secs_f64() * 1e6 / loaded.times.len() as f64,
+                ),
+            ));
+            limits.push(loaded.per_second);
+        }
+        if let [reading, verifying, storing] = limits[..] {
+            figures.push((
+                "ingest: ratio".to_owned(),
+                format!("{:.2} of reading, {:.2} of reading and verifying", storing / reading, storing / verifying),
+            ));
+        }
+        figures
     })
 }
 
-#[derive(Clone, Copy)]
+/// What the server does with a request.
+#[derive(Clone, Copy, PartialEq)]
 enum Served {
     Reading,
+    Verifying,
     Storing,
 }
 
-async fn measure(served: Served, body: &[u8], signature: &str) -> (f64, (Duration, Duration, Duration)) {
+impl Served {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Reading => "the same server only reading the body",
+            Self::Verifying => "the same server only reading and verifying the body",
+            Self::Storing => "durable, signed",
+        }
+    }
+}
+
+async fn measure(served: Served, load: impl Fn(SocketAddr) -> Load) -> Loaded {
     let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(".").unwrap();
     let streams = Streams::open(directory.path()).await.unwrap();
-    let source = Source::new("github/bench".parse().unwrap(), vec![Secret::new(SECRET.to_owned())], false).unwrap();
-    let hooks = Hooks::new(streams.clone(), Arc::new(Sources::new([source])), Arc::new(Utc::now));
+    let hooks = Hooks::new(streams.clone(), Arc::new(Sources::new([source()])), Arc::new(Utc::now));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let server = tokio::spawn(async move {
-        match served {
-            Served::Storing => {
-                let service = move |request: http::Request<Incoming>| {
-                    let hooks = hooks.clone();
-                    async move { hooks.answer("github/bench", request).await.unwrap() }
-                };
-                ingest::server::run(listener, service, stopped).await;
-            }
-            Served::Reading => {
-                let service = |request: http::Request<Incoming>| async move {
-                    let body = request.into_body().collect().await.unwrap().to_bytes();
-                    http::Response::new(Full::new(bytes::Bytes::from(format!("{{\"bytes\":{}}}", body.len()))))
-                };
-                ingest::server::run(listener, service, stopped).await;
-            }
-        }
-    });
-    let ids = Arc::new(AtomicU64::new(0));
-    let until = Instant::now() + Duration::from_secs(SECONDS);
-    let started = Instant::now();
-    let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|_| tokio::spawn(client(address, body.to_vec(), signature.to_owned(), Arc::clone(&ids), until)))
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
-    }
-    let per_second = times.len() as f64 / started.elapsed().as_secs_f64();
+    let server = tokio::spawn(serve(served, listener, hooks, stopped));
+    let loaded = load(address).run().await;
     stop.send_replace(true);
     server.await.unwrap();
-    if matches!(served, Served::Storing) {
-        assert_eq!(
-            streams.delivery_head().borrow().0,
-            i64::try_from(times.len()).unwrap(),
-            "every answer is a delivery"
-        );
+    if served == Served::Storing {
+        let stored = streams.delivery_head().borrow().0;
+        assert_eq!(stored, i64::try_from(loaded.times.len()).unwrap(), "every answer is a delivery");
     }
     streams.close().await.unwrap();
-    let at = |times: &mut Vec<Duration>, share| quantile(times, share);
-    (per_second, (at(&mut times, 0.5), at(&mut times, 0.99), at(&mut times, 0.999)))
+    loaded
 }
 
-async fn client(
-    address: std::net::SocketAddr,
-    body: Vec<u8>,
-    signature: String,
-    ids: Arc<AtomicU64>,
-    until: Instant,
-) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut times = Vec::new();
-    let mut answer = vec![0; 16 << 10];
-    while Instant::now() < until {
-        let id = ids.fetch_add(1, Ordering::Relaxed);
-        let mut request = format!(
-            "POST /hooks/github/bench HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: push\r\n\
-             x-github-delivery: 00000000-0000-0000-0000-{id:012}\r\nx-hub-signature-256: {signature}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(&body);
-        let sent = Instant::now();
-        stream.write_all(&request).await.unwrap();
-        read_answer(&mut stream, &mut answer).await;
-        times.push(sent.elapsed());
-    }
-    times
-}
-
-/// Reads one answer: its header, and as many bytes of body as it announces.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the server closed the connection");
-        filled += read;
-        let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        let length: usize =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().trim().parse().unwrap();
-        if filled >= end + 4 + length {
-            return;
+async fn serve(served: Served, listener: TcpListener, hooks: Hooks, stopped: watch::Receiver<bool>) {
+    match served {
+        Served::Storing => {
+            let service = move |request: http::Request<Incoming>| {
+                let hooks = hooks.clone();
+                async move { hooks.answer("github/bench", request).await.unwrap() }
+            };
+            ingest::server::run(listener, service, stopped).await;
+        }
+        Served::Reading | Served::Verifying => {
+            let source = Arc::new(source());
+            let service = move |request: http::Request<Incoming>| {
+                let source = Arc::clone(&source);
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = body.collect().await.unwrap().to_bytes();
+                    if served == Served::Verifying {
+                        let request = ingest::verify::Request {
+                            headers: &head.headers,
+                            query: None,
+                            body: &body,
+                            received_at: Utc::now(),
+                        };
+                        ingest::verify::verify(&source, &request).unwrap();
+                    }
+                    http::Response::new(Full::new(bytes::Bytes::from(format!("{{\"bytes\":{}}}", body.len()))))
+                }
+            };
+            ingest::server::run(listener, service, stopped).await;
         }
     }
+}
+
+fn source() -> Source {
+    Source::new("github/bench".parse().unwrap(), vec![Secret::new(SECRET.to_owned())], false).unwrap()
+}
+
+fn signature(body: &[u8]) -> String {
+    ingest::verify::sign_hex(&Secret::new(SECRET.to_owned()), "sha256=", body)
 }
 
 /// A push as the forge sends it, with as many commits as make about 9 kB.

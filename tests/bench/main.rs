@@ -15,8 +15,13 @@ use std::time::{Duration, Instant};
 
 mod bots;
 mod ingest_load;
+mod load;
 mod pages;
+mod program;
 mod replay;
+mod slow_clients;
+mod sse;
+mod start;
 mod watch;
 
 /// What a figure's function prints.
@@ -28,21 +33,45 @@ type Figures = Vec<(String, String)>;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (options, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let arguments = Arguments(options.iter().filter_map(|option| option.strip_prefix("--")?.split_once('=')).fold(
+        BTreeMap::new(),
+        |mut all, (name, value)| {
+            all.insert(name.to_owned(), value.to_owned());
+            all
+        },
+    ));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let all: BTreeMap<&str, fn(&tokio::runtime::Runtime) -> Figures> = BTreeMap::from([
+    let all: BTreeMap<&str, fn(&tokio::runtime::Runtime, &Arguments) -> Figures> = BTreeMap::from([
         ("bots", bots::run as _),
         ("ingest", ingest_load::run as _),
         ("pages", pages::run as _),
         ("replay", replay::run as _),
+        ("slow-clients", slow_clients::run as _),
+        ("sse", sse::run as _),
+        ("start", start::run as _),
         ("watch", watch::run as _),
     ]);
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
-            for (what, figure) in measure(&runtime) {
+            for (what, figure) in measure(&runtime, &arguments) {
                 println!("{what}: {figure}");
             }
         }
+    }
+}
+
+/// What is asked for with `--name=value`.
+struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.text(name).map(|value| value.parse().unwrap())
     }
 }
 

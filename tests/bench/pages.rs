@@ -21,7 +21,7 @@ use ledger::ledger::{Ledger, Settings};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::{Figures, milliseconds, quantile};
+use super::{Arguments, Figures, milliseconds, quantile};
 
 /// Of the invented organisation's year: gives a million events.
 const SCALE: f64 = 25.0;
@@ -41,7 +41,7 @@ const PAGES: [&str; 9] = [
     "/sources",
 ];
 
-pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
+pub(super) fn run(runtime: &tokio::runtime::Runtime, _: &Arguments) -> Figures {
     runtime.block_on(async {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(".").unwrap();
         let streams = Streams::open(directory.path()).await.unwrap();

@@ -11,12 +11,12 @@ use ingest::demo::{self, Options};
 use ledger::ledger::{Ledger, Settings};
 use tokio::sync::watch;
 
-use super::{Figures, rate};
+use super::{Arguments, Figures, rate};
 
 /// Ten years of the invented organisation: some hundred thousand deliveries.
 const SCALE: f64 = 6.0;
 
-pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
+pub(super) fn run(runtime: &tokio::runtime::Runtime, _: &Arguments) -> Figures {
     runtime.block_on(async {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(".").unwrap();
         let streams = Streams::open(directory.path()).await.unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{Figures, milliseconds, quantile};
+use super::{Arguments, Figures, milliseconds, quantile};
 
 const PODS: usize = 5_000;
 
@@ -17,7 +17,7 @@ const REPORTS: usize = 40;
 /// Requests under way at once while the pods are made.
 const AT_ONCE: usize = 32;
 
-pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
+pub(super) fn run(runtime: &tokio::runtime::Runtime, _: &Arguments) -> Figures {
     let Some(cluster) = std::env::var_os("DEVHOSE_TEST_CLUSTER") else {
         return vec![(
             "watch".to_owned(),

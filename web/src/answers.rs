@@ -55,6 +55,11 @@ pub trait Answers: Send + Sync {
 
     /// Time of the newest event that the facts include.
     fn data_through(&self) -> Option<DateTime<Utc>>;
+
+    /// True while facts are being loaded: nothing that is answered then may be shown.
+    fn is_loading(&self) -> bool {
+        false
+    }
 }
 
 impl Answers for View {
@@ -102,5 +107,9 @@ impl Answers for View {
 
     fn data_through(&self) -> Option<DateTime<Utc>> {
         self.data_through()
+    }
+
+    fn is_loading(&self) -> bool {
+        self.is_loading()
     }
 }

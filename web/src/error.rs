@@ -35,6 +35,9 @@ pub(crate) enum PageError {
     /// A template failed.
     #[error("the page could not be written")]
     Render(#[from] askama::Error),
+    /// The program has just started.
+    #[error("the program has just started and is still loading its facts")]
+    Loading,
     /// The work behind the page was cut off.
     #[error("the page could not be computed")]
     Cut,
@@ -50,6 +53,7 @@ impl PageError {
                 StatusCode::NOT_FOUND
             }
             Self::Ask(AskError::Withheld(_)) => StatusCode::FORBIDDEN,
+            Self::Loading => StatusCode::SERVICE_UNAVAILABLE,
             Self::Ask(AskError::Computation(_)) | Self::Render(_) | Self::Cut => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -88,6 +92,13 @@ impl PageError {
                 "The figures do not exist or are withheld.".to_owned(),
                 "Go to the North Star".to_owned(),
                 "/".to_owned(),
+            ),
+            Self::Loading => (
+                "No data is affected, and deliveries are taken all the while. It takes some seconds for each million \
+                 events."
+                    .to_owned(),
+                "Try again".to_owned(),
+                layout.here.clone(),
             ),
             Self::Ask(AskError::Computation(_)) | Self::Render(_) | Self::Cut => (
                 "The data is safe: pages only read it. The log of the program has the cause.".to_owned(),

@@ -34,7 +34,9 @@ pub(crate) fn router() -> Router<App> {
 
 /// Ready once the log answers.
 async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response {
-    crate::health::ready(&app.streams, "").await
+    // Ready for deliveries while facts are loaded too: a program that takes none meanwhile would lose some.
+    let loading = if (app.site.ledger)().is_loading() { ", facts are being loaded" } else { "" };
+    crate::health::ready(&app.streams, loading).await
 }
 
 /// What stands around a page of events.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -31,6 +31,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+
+/// When to come again while facts are being loaded, in seconds.
+pub(crate) const LOADING_RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
 /// All of the web half.
 pub fn router(app: App) -> Router {
@@ -92,6 +95,9 @@ async fn serve(
     // Computing a metric may take longer than a turn of the runtime should.
     let work = tokio::task::spawn_blocking(move || {
         let request = Request::new(&served, &uri, &headers, parameter)?;
+        if request.view().is_loading() {
+            return Err(PageError::Loading);
+        }
         Ok((request.format, (page.build)(&request)?))
     });
     match work.await.unwrap_or(Err(PageError::Cut)) {
@@ -134,7 +140,8 @@ fn is_known(known: &HeaderValue, tag: &HeaderValue) -> bool {
 
 pub(crate) fn failed(error: &PageError, uri: &Uri, theme: Theme) -> Response {
     let status = error.status();
-    if status.is_server_error() {
+    let is_loading = matches!(error, PageError::Loading);
+    if status.is_server_error() && !is_loading {
         tracing::error!(path = uri.path(), error = %error, "a page could not be shown");
     }
     let layout = Layout {
@@ -147,7 +154,9 @@ pub(crate) fn failed(error: &PageError, uri: &Uri, theme: Theme) -> Response {
     };
     match askama::Template::render(&error.page(layout)) {
         Ok(body) => {
-            (status, [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], body).into_response()
+            let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")];
+            let again = is_loading.then_some([(RETRY_AFTER, LOADING_RETRY_AFTER)]);
+            (status, headers, again, body).into_response()
         }
         Err(_) => (status, error.to_string()).into_response(),
     }

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 
 use crate::storage::PostgresSettings;
 use crate::streams::StreamError;
-use crate::streams::body::{compress, decompress, off_thread};
+use crate::streams::body::{Effort, compress, decompress, off_thread};
 
 /// The schema; statements that run on the log's own connection name it.
 const SCHEMA: &str = "devhose_kafka";
@@ -40,7 +40,7 @@ impl Tables {
     /// Keeps a body for as long as messages may refer to it. Durable when this returns.
     pub(super) async fn save_body(&self, hash: blake3::Hash, body: Vec<u8>) -> Result<(), StreamError> {
         let body_bytes = body.len();
-        let frame = off_thread(body_bytes, move || compress(&body)).await?.map_err(|source| file(hash, source))?;
+        let frame = off_thread(body_bytes, move || compress(&body, Effort::Usual)).await?.map_err(|source| file(hash, source))?;
         query(
             "insert into bodies (hash, body_bytes, body, referenced_at) values ($1, $2, $3, now()) \
              on conflict (hash) do update set referenced_at = excluded.referenced_at",

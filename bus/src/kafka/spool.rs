@@ -12,7 +12,7 @@ use super::wire::Parcel;
 use crate::delivery::{NewDelivery, Verification};
 use crate::storage::SpoolSettings;
 use crate::streams::StreamError;
-use crate::streams::body::decompress;
+use crate::streams::body::{Effort, decompress};
 use crate::streams::write::PreparedDelivery;
 use crate::streams::write::queue::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX};
 
@@ -104,7 +104,7 @@ impl Spool {
 
     /// Keeps deliveries, all or none. They are durable when this returns.
     pub(super) async fn put(&self, deliveries: Vec<NewDelivery>) -> Result<(), StreamError> {
-        let rows = PreparedDelivery::prepare(deliveries).await?;
+        let rows = PreparedDelivery::prepare(deliveries, Effort::Usual).await?;
         let bytes = rows.iter().map(|row| row.bytes() as u64).sum();
         let slot = self.jobs.try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => StreamError::Busy("too many deliveries wait to be written"),

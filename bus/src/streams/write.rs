@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use super::StreamError;
-use super::body::{self, off_thread};
+use super::body::{self, Effort, off_thread};
 use super::chain::{self, DeliveryLink, Hash};
 use super::verify::Stream;
 use crate::delivery::{NewDelivery, Receipt};
@@ -164,7 +164,7 @@ impl PreparedDelivery {
         ROW_BYTES + headers.len() + frame.len()
     }
 
-    fn new(new: NewDelivery) -> Result<Self, StreamError> {
+    fn new(new: NewDelivery, effort: Effort) -> Result<Self, StreamError> {
         let new = faults::taken_in(new);
         let unwritable = |source| StreamError::File { path: format!("the body of {}", new.delivery_id), source };
         Ok(Self {
@@ -174,16 +174,16 @@ impl PreparedDelivery {
             verification: new.verification.name(),
             body_bytes: i64::try_from(new.body.len()).map_err(|_| StreamError::Busy("the body is too large"))?,
             body_hash: blake3::hash(&new.body).into(),
-            frame: body::compress(&new.body).map_err(unwritable)?,
+            frame: body::compress(&new.body, effort).map_err(unwritable)?,
             source: new.source,
             delivery_id: new.delivery_id,
             content_type: new.content_type,
         })
     }
 
-    pub(crate) async fn prepare(deliveries: Vec<NewDelivery>) -> Result<Vec<Self>, StreamError> {
+    pub(crate) async fn prepare(deliveries: Vec<NewDelivery>, effort: Effort) -> Result<Vec<Self>, StreamError> {
         let bytes = deliveries.iter().map(|delivery| delivery.body.len()).sum();
-        off_thread(bytes, || deliveries.into_iter().map(Self::new).collect()).await?
+        off_thread(bytes, move || deliveries.into_iter().map(|new| Self::new(new, effort)).collect()).await?
     }
 }
 

@@ -55,7 +55,8 @@ impl Projector {
 
     /// Goes on from the live generation, or from facts of its own where that one was folded by other rules.
     async fn reload(&mut self, stop: &watch::Receiver<bool>) -> Result<(), LedgerError> {
-        let mut live = Generation::load(&self.generations, &self.streams, &self.kit).await?;
+        let loaded = Generation::load(&self.generations, &self.streams, &self.kit, stop).await?;
+        let Some(mut live) = loaded else { return Ok(()) };
         if live.position.fingerprint != self.kit.fingerprint() {
             tracing::info!("facts were folded with other rules or by another version; folding them anew in memory");
             let own = Generation::in_memory(live.number, self.beginning());

@@ -1,10 +1,14 @@
 //! Metrics, teams and services.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
+use http::StatusCode;
 use serde_json::json;
 
 use super::{ApiError, answer, parameter};
+use crate::answers::Answers;
 use crate::site::App;
 use crate::state::Asked;
 
@@ -20,7 +24,7 @@ pub(super) async fn one(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     computed(move || {
-        let (view, now) = ((app.site.ledger)(), (app.site.clock)());
+        let (view, now) = (loaded(&app)?, (app.site.clock)());
         let asked = Asked::parse("/", query.as_deref(), view.calendar(), now)?;
         let mut document = serde_json::to_value(view.report(&metric, &asked.ask)?)?;
         if let Some(fields) = document.as_object_mut() {
@@ -43,7 +47,7 @@ pub(super) async fn evidence(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     computed(move || {
-        let (view, now) = ((app.site.ledger)(), (app.site.clock)());
+        let (view, now) = (loaded(&app)?, (app.site.clock)());
         let query = query.as_deref();
         let asked = Asked::parse("/", query, view.calendar(), now)?;
         let (bucket, group) = (parameter(query, "bucket"), parameter(query, "group"));
@@ -54,17 +58,27 @@ pub(super) async fn evidence(
 }
 
 /// `GET /api/v1/teams`
-pub(super) async fn teams(State(app): State<App>) -> Response {
-    answer(&json!({"teams": (app.site.ledger)().teams()}))
+pub(super) async fn teams(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(answer(&json!({"teams": loaded(&app)?.teams()})))
 }
 
 /// `GET /api/v1/services`
-pub(super) async fn services(State(app): State<App>) -> Response {
-    answer(&json!({"services": (app.site.ledger)().services()}))
+pub(super) async fn services(State(app): State<App>) -> Result<Response, ApiError> {
+    Ok(answer(&json!({"services": loaded(&app)?.services()})))
+}
+
+/// The latest view, once there is one with all facts.
+fn loaded(app: &App) -> Result<Arc<dyn Answers>, ApiError> {
+    let view = (app.site.ledger)();
+    if view.is_loading() {
+        let why = "the program has just started and is still loading its facts";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, why).remedy("the same again in some seconds"));
+    }
+    Ok(view)
 }
 
 /// Computing may take longer than a turn of the runtime should.
 async fn computed(work: impl FnOnce() -> Result<Response, ApiError> + Send + 'static) -> Result<Response, ApiError> {
-    let cut = |_| ApiError::new(http::StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed");
+    let cut = |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed");
     tokio::task::spawn_blocking(work).await.map_err(cut)?
 }

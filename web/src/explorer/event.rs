@@ -77,6 +77,9 @@ pub(super) async fn page(
     let parsed: EventId = id.parse().map_err(|_| unknown())?;
     let recorded = app.streams.event(parsed).await?.ok_or_else(unknown)?;
     let view = (app.site.ledger)();
+    if view.is_loading() {
+        return Err(PageError::Loading.into());
+    }
     let zone = view.calendar().zone;
     let delivery = app.streams.delivery(recorded.origin.delivery).await?.ok_or_else(unknown)?;
     let siblings = app.streams.events_of(recorded.origin.delivery).await?;

@@ -11,6 +11,7 @@ use crate::delivery::{NewDelivery, Receipt};
 use crate::faults::{self, Phase};
 use crate::ids::{EventOffset, ReaderName};
 use crate::kafka::postgres::Advance;
+use crate::streams::body::Effort;
 use crate::streams::verify::Stream;
 use crate::streams::{QUEUED_BYTES_MAX, Reading, StreamError};
 
@@ -22,6 +23,9 @@ pub(crate) const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// The queue holds at most this many commands: several commits' worth, less than a second of work.
 const QUEUED_COMMANDS_MAX: usize = 4_096;
+
+/// More waiting than this are not the few that came during the last commit.
+const CROWDED_COMMANDS: usize = 32;
 
 /// A command in the queue, with the room it takes there.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl Queue {
     }
 
     pub(in crate::streams) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
-        let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
+        let prepared = PreparedDelivery::prepare(vec![delivery], self.effort()).await?;
         let queued = self.offer_deliveries(prepared)?;
         faults::reached(Phase::AfterEnqueue);
         let receipts = answer(queued).await?;
@@ -76,7 +80,7 @@ impl Queue {
                 bytes += delivery.body.len();
                 part.push(delivery);
             }
-            waiting.push_back(self.offer_deliveries(PreparedDelivery::prepare(part).await?)?);
+            waiting.push_back(self.offer_deliveries(PreparedDelivery::prepare(part, Effort::Usual).await?)?);
             if waiting.len() > PARTS_AHEAD
                 && let Some(oldest) = waiting.pop_front()
             {
@@ -87,6 +91,12 @@ impl Queue {
             receipts.extend(answer(receiver).await?);
         }
         Ok(receipts)
+    }
+
+    /// Bodies are compressed less while they come faster than they are written.
+    fn effort(&self) -> Effort {
+        let waiting = self.jobs.max_capacity() - self.jobs.capacity();
+        if waiting > CROWDED_COMMANDS { Effort::Quick } else { Effort::Usual }
     }
 
     fn offer_deliveries(&self, deliveries: Vec<PreparedDelivery>) -> Result<Receiver<Vec<Receipt>>, StreamError> {
@@ -101,7 +111,7 @@ impl Queue {
         deliveries: Vec<NewDelivery>,
         advances: Vec<Advance>,
     ) -> Result<Option<Vec<Receipt>>, StreamError> {
-        let deliveries = PreparedDelivery::prepare(deliveries).await?;
+        let deliveries = PreparedDelivery::prepare(deliveries, Effort::Usual).await?;
         self.ask(|answer| Command::Take { deliveries, advances, expected: true, receipts: Vec::new(), answer }).await
     }
 
