@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::app::roles::Role;
+
+pub(crate) use subscriptions::{Create, Listen, Replay, Subscriptions, Update, Which};
+
+mod subscriptions;
+
 /// Collects what happens in every tool of an engineering organisation and computes delivery metrics from it.
 #[derive(Debug, Parser)]
 #[command(name = "devhose", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
@@ -91,12 +97,23 @@ pub(crate) enum Command {
     Rebuild(Rebuild),
     /// Recompute the hash chains of the log
     Verify,
+    /// Copy everything to another storage, with its offsets and hashes, and verify the copy
+    Migrate(Migrate),
+    /// Remove the oldest deliveries and events: shows the plan, and does it with --yes
+    Trim(Trim),
     /// Look at sources
     #[command(subcommand)]
     Sources(Sources),
     /// Look at bots, try them, have given-up work tried again
     #[command(subcommand)]
     Bots(Bots),
+    /// Who hears which events, by which way, and what became of each delivery
+    #[command(subcommand)]
+    Subscriptions(Subscriptions),
+    /// Hand events on to a program on this machine, as they come
+    Listen(Listen),
+    /// Deliver events of the past again: shows the plan, and does it with --yes
+    Replay(Replay),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -111,9 +128,33 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
+    /// Do only this part of the work, which can be given several times; without it everything
+    #[arg(long = "role", value_name = "ROLE", value_enum, value_delimiter = ',')]
+    pub(crate) roles: Vec<Role>,
     /// Address to listen at, instead of the configured one
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  devhose migrate --to server.toml    from the data directory to the PostgreSQL that server.toml names
+
+Stop every process on either storage first.")]
+pub(crate) struct Migrate {
+    /// Configuration of the storage to copy to, which must be empty
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trim {
+    /// Records from before then: `400d`, a date, or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: String,
+    /// Do it
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::app::{self, Running};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+
+pub(crate) use messages::Messages;
+
+mod messages;
 
 /// A server on this machine answers this fast, or is not there.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -77,6 +80,27 @@ impl Server {
         if status.is_success() { Ok(text) } else { Err(refused(status, &text)) }
     }
 
+    /// The same with a JSON body.
+    pub(crate) async fn tell(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(self.request(method, path).json(body)).await
+    }
+
+    /// Server-sent events, to be read one after the other.
+    pub(crate) async fn messages(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Messages, Failure> {
+        let request = self.request(method, path).query(query).header("accept", "text/event-stream");
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !answer.status().is_success() {
+            let status = answer.status();
+            return Err(refused(status, &answer.text().await.unwrap_or_default()));
+        }
+        Ok(Messages::of(answer))
+    }
+
     /// Server-sent events: hands each `(id, data)` on until `each` says stop or the server ends the stream.
     pub(crate) async fn stream(
         &self,
@@ -85,26 +109,12 @@ impl Server {
         query: &[(&str, String)],
         mut each: impl FnMut(&str, &str) -> Result<bool, Failure>,
     ) -> Result<bool, Failure> {
-        let request = self.request(method, path).query(query).header("accept", "text/event-stream");
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if !answer.status().is_success() {
-            let status = answer.status();
-            return Err(refused(status, &answer.text().await.unwrap_or_default()));
-        }
-        let mut chunks = answer.bytes_stream();
-        let mut buffer = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            let Ok(chunk) = chunk else { return Ok(false) };
-            buffer.extend_from_slice(&chunk);
-            while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
-                let block: Vec<u8> = buffer.drain(..end + 2).collect();
-                let block = String::from_utf8_lossy(&block);
-                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-                if let Some(data) = field("data:")
-                    && !each(field("id:").unwrap_or_default(), data)?
-                {
-                    return Ok(true);
-                }
+        let mut messages = self.messages(method, path, query).await?;
+        while let Some(message) = messages.next().await {
+            if let Some(data) = &message.data
+                && !each(&message.id, data)?
+            {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -149,7 +159,7 @@ fn refused(status: StatusCode, text: &str) -> Failure {
     let exit = match status.as_u16() {
         400 | 422 => Exit::Usage,
         401 | 403 => Exit::NotAllowed,
-        404 => Exit::NotFound,
+        404 | 410 => Exit::NotFound,
         409 => Exit::Conflict,
         _ => Exit::Failed,
     };

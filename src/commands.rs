@@ -16,11 +16,16 @@ mod events;
 mod help;
 mod import;
 mod init;
+mod listen;
 mod metrics;
+mod migrate;
 mod rebuild;
+mod replay;
 mod send;
 mod serve;
 mod sources;
+mod subscriptions;
+mod trim;
 mod verify;
 
 /// Runs the command and says how the program ends.
@@ -57,8 +62,13 @@ fn dispatch(cli: Cli, output: Output) -> Ended {
         | Command::Metrics(_)
         | Command::Rebuild(_)
         | Command::Verify
+        | Command::Migrate(_)
+        | Command::Trim(_)
         | Command::Sources(_)
-        | Command::Bots(_) => {}
+        | Command::Bots(_)
+        | Command::Subscriptions(_)
+        | Command::Listen(_)
+        | Command::Replay(_) => {}
     }
     let loud = matches!(cli.command, Command::Serve(_));
     // The client of clusters logs every failed attempt, and bodies that it cannot read; whoever asks says once what is wrong.
@@ -91,8 +101,13 @@ async fn in_runtime(command: Command, context: Context) -> Ended {
         Command::Metrics(args) => metrics::run(args, context).await,
         Command::Rebuild(args) => rebuild::run(args, context).await,
         Command::Verify => verify::run(context).await,
+        Command::Migrate(args) => migrate::run(args, context).await,
+        Command::Trim(args) => trim::run(args, context).await,
         Command::Sources(args) => sources::run(args, context).await,
         Command::Bots(args) => bots::run(args, context).await,
+        Command::Subscriptions(args) => subscriptions::run(args, context).await,
+        Command::Listen(args) => listen::run(args, context).await,
+        Command::Replay(args) => replay::run(args, context).await,
         Command::Completions { .. } | Command::Help { .. } | Command::Init(_) => {
             Err(Failure::new(Exit::Failed, "this command needs no runtime"))
         }

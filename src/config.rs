@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use ::bots::clients::settings::{ClusterSettings, ToolSettings};
 use ::bots::runtime::{BotSettings, CrashPoint};
 use anyhow::Context as _;
+use bus::egress::AllowList;
+use bus::faults::Fault;
 use bus::ids::SourceName;
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -24,6 +26,7 @@ use crate::exit::{Exit, Failure};
 mod bots;
 mod clusters;
 mod environment;
+pub(crate) mod storage;
 
 /// What `devhose init` writes.
 pub(crate) const TEMPLATE: &str = include_str!("config/devhose.toml");
@@ -45,8 +48,14 @@ pub(crate) struct Config {
     pub(crate) listen_hooks: Option<SocketAddr>,
     /// What webhook bodies that are being received may hold in memory together, in MiB.
     pub(crate) bodies_in_flight_mib: Option<u16>,
-    /// Directory of the data.
+    /// Directory of the data, or of what this process alone keeps where others share a database.
     pub(crate) data: PathBuf,
+    /// Where streams and tables are kept.
+    pub(crate) chosen_storage: storage::Chosen,
+    /// The key that people are counted with, where processes on several machines must count them alike.
+    pub(crate) people_key: Option<storage::PeopleKey>,
+    /// Where signed webhooks may go beyond the public internet.
+    pub(crate) egress: Egress,
     /// Endpoints of senders.
     pub(crate) sources: Sources,
     /// Teams, services, environments.
@@ -59,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) tools: Vec<ToolSettings>,
     /// Settings of bots, by name.
     pub(crate) bots: BTreeMap<String, BotSettings>,
+    /// What signed webhooks may reach beyond the public internet.
+    pub(crate) webhooks_allow: AllowList,
     /// Rules of the metrics.
     pub(crate) rules: Rules,
     /// The organisation's calendar.
@@ -73,6 +84,9 @@ struct File {
     listen_hooks: Option<SocketAddr>,
     bodies_in_flight_mib: Option<u16>,
     data: Option<PathBuf>,
+    people_key: Option<String>,
+    storage: storage::StorageEntry,
+    egress: Egress,
     organisation: Organisation,
     source: Vec<SourceSettings>,
     team: Vec<TeamSettings>,
@@ -82,7 +96,14 @@ struct File {
     cluster: Vec<clusters::ClusterEntry>,
     tool: Vec<ToolSettings>,
     bot: BTreeMap<String, bots::BotEntry>,
+    subscriptions: SubscriptionsEntry,
     rules: Rules,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SubscriptionsEntry {
+    allow: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,6 +119,16 @@ enum WeekStart {
     Monday,
     Saturday,
     Sunday,
+}
+
+/// Where signed webhooks may go beyond the public internet.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Egress {
+    /// Addresses, networks and host names, each with or without a port.
+    pub(crate) allow: Vec<String>,
+    /// Certificates, as PEM, of authorities that are trusted beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +204,9 @@ impl Config {
             listen_hooks: file.listen_hooks,
             bodies_in_flight_mib: file.bodies_in_flight_mib,
             data: file.data.map_or(defaults.data, |data| beside.join(data)),
+            chosen_storage: file.storage.build(&beside).map_err(|error| wrong(&error))?,
+            people_key: storage::people_key(file.people_key).map_err(|error| wrong(&error))?,
+            egress: Egress { ca_file: file.egress.ca_file.map(|file| beside.join(file)), ..file.egress },
             sources: Sources::new(sources),
             catalog: CatalogSettings {
                 team: file.team,
@@ -183,11 +217,19 @@ impl Config {
             clusters,
             asked_clusters,
             tools: file.tool,
+            webhooks_allow: AllowList::parse(&file.subscriptions.allow).map_err(|error| wrong(&error))?,
             bots: bots::build(file.bot).map_err(|error| wrong(&error))?,
             rules: file.rules,
             calendar: Calendar { zone: file.organisation.timezone.unwrap_or(Tz::UTC), week_start },
             file: path,
         })
+    }
+}
+
+impl Config {
+    /// Where streams and tables are kept.
+    pub(crate) fn storage(&self) -> bus::storage::Storage {
+        self.chosen_storage.storage(&self.data)
     }
 }
 
@@ -199,12 +241,16 @@ impl Default for Config {
             listen_hooks: None,
             bodies_in_flight_mib: None,
             data: PathBuf::from("devhose-data"),
+            chosen_storage: storage::Chosen::default(),
+            people_key: None,
+            egress: Egress::default(),
             sources: Sources::default(),
             catalog: CatalogSettings::default(),
             clusters: Vec::new(),
             asked_clusters: Vec::new(),
             tools: Vec::new(),
             bots: BTreeMap::new(),
+            webhooks_allow: AllowList::default(),
             rules: Rules::default(),
             calendar: Calendar::default(),
         }
@@ -231,6 +277,17 @@ pub(crate) fn crash_at() -> Result<Option<CrashPoint>, Failure> {
     let known = CrashPoint::ALL.map(CrashPoint::name).join(", ");
     let point = CrashPoint::parse(&name);
     point.map(Some).ok_or_else(|| Failure::new(Exit::Usage, format!("DEVHOSE_CRASH_AT={name} is none of {known}")))
+}
+
+/// A variable that only tests set, of a program that is built to fail on purpose: how. Any other program refuses it as
+/// a key that it does not know.
+pub(crate) fn fault() -> Result<Option<Fault>, Failure> {
+    if !cfg!(feature = "faults") {
+        return Ok(None);
+    }
+    let Some(text) = environment::variable("DEVHOSE_FAULT") else { return Ok(None) };
+    let fault = text.parse().map_err(|why: String| Failure::new(Exit::Usage, format!("DEVHOSE_FAULT={why}")));
+    fault.map(Some)
 }
 
 /// Whether colour is unwanted (`NO_COLOR`).

@@ -13,6 +13,8 @@ mod commands;
 mod config;
 mod context;
 mod exit;
+mod follow;
+mod forward;
 mod output;
 mod progress;
 mod signals;

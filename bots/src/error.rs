@@ -57,7 +57,28 @@ pub enum BotError {
     /// A bot's function, or the task around it, ended abruptly.
     #[error("a task of the runtime ended abruptly")]
     Abrupt(#[from] tokio::task::JoinError),
+    /// Another process holds the lease on the bots now, and goes on where this one was.
+    #[error("another process runs the bots now")]
+    LeaseLost,
     /// A test asked for a crash here.
     #[error("stopped dead {0}, as asked")]
     Crashed(&'static str),
+}
+
+impl BotError {
+    /// Whether a disk is full: later perhaps.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Streams(error) => matches!(error, StreamError::Busy(_)),
+            Self::Engine(error) => bus::storage::is_full(error),
+            Self::Migrate(_)
+            | Self::Setup(_)
+            | Self::Corrupt { .. }
+            | Self::Unwritable { .. }
+            | Self::Subscription { .. }
+            | Self::Unknown { .. }
+            | Self::Abrupt(_)
+            | Self::Crashed(_) => false,
+        }
+    }
 }

@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bus::ids::{EventId, EventOffset};
+use bus::lease::Lease;
 use bus::query::Query;
+use bus::stop::stopped;
+use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -36,6 +39,7 @@ mod admit;
 mod announce;
 mod asked;
 mod attempt;
+mod by_hand;
 mod control;
 mod decide;
 mod feed;
@@ -48,6 +52,11 @@ mod route;
 mod shared;
 mod status;
 mod world;
+
+/// The lease of the process that runs bots.
+pub const LEASE: &str = crate::store::LEASE;
+/// While the disk is full, everybody begins again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// What the installation sets.
 #[derive(Clone)]
@@ -133,18 +142,18 @@ pub struct Bots {
 }
 
 impl Bots {
-    /// Opens, or creates, the runs kept in a directory. A bot that was not there before begins at the head.
+    /// Opens, or creates, the runs kept in some tables. A bot that was not there before begins at the head.
     ///
     /// # Errors
     /// If the store cannot be used, or a subscription cannot be read.
     pub async fn open(
-        directory: &Path,
+        tables: &Tables,
         streams: Streams,
         bots: &[&'static dyn Bot],
         settings: Settings,
         outside: Outside,
     ) -> Result<Self, BotError> {
-        let store = Store::open(directory).await?;
+        let store = Store::open(tables).await?;
         let now = (settings.clock)();
         let head = *streams.event_head().borrow();
         let deliveries = *streams.delivery_head().borrow();
@@ -173,27 +182,53 @@ impl Bots {
     }
 
     /// Hands events to bots and has their actions performed, until `stop` turns true. Not cancel-safe: stop it through
-    /// `stop`.
+    /// `stop`. It may be run again afterwards, after an error too: it then goes on from what is stored.
     ///
     /// # Errors
-    /// If the store or the streams cannot be used any more, or if it runs already.
-    pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<(), BotError> {
+    /// [`BotError::LeaseLost`] once another process holds the lease [`LEASE`]; otherwise if the store or the streams
+    /// cannot be used any more, or if it runs already.
+    pub async fn run(&self, lease: Lease, mut stop: watch::Receiver<bool>) -> Result<(), BotError> {
+        loop {
+            match self.run_until_full(&lease, stop.clone()).await {
+                // Everybody begins again at what is stored, as after a crash.
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "bots wait for room on the disk");
+                    tokio::select! {
+                        () = tokio::time::sleep(FULL_WAIT) => {}
+                        () = stopped(&mut stop) => return Ok(()),
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn run_until_full(&self, lease: &Lease, stop: watch::Receiver<bool>) -> Result<(), BotError> {
         let core = &self.core;
         let Some(turn) = Turn::take(&core.running) else {
             return Err(BotError::Setup("it runs already".to_owned()));
         };
+        core.store.hold(lease.epoch());
         let mut tasks: JoinSet<Result<(), BotError>> = JoinSet::new();
         for entry in &core.entries {
             let reader = Reader::new(Arc::clone(core), Arc::clone(entry));
             tasks.spawn(reader.run(stop.clone()));
         }
         tasks.spawn(performer::run(Arc::clone(core), stop.clone()));
+        tasks.spawn(by_hand::run(Arc::clone(core), stop.clone()));
         tasks.spawn(announce::run(Arc::clone(core), stop));
         let mut outcome = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            outcome = ended.map_err(BotError::from).and_then(|result| result);
+        loop {
+            outcome = tokio::select! {
+                ended = tasks.join_next() => match ended {
+                    Some(ended) => ended.map_err(BotError::from).and_then(|result| result),
+                    None => break,
+                },
+                () = lease.lost() => Err(BotError::LeaseLost),
+            };
             if outcome.is_err() {
                 tasks.shutdown().await;
+                break;
             }
         }
         drop(turn);

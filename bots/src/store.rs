@@ -3,9 +3,12 @@
 //! What follows from one event is written in one transaction with the checkpoint. The store knows nothing of why
 //! something is decided or done.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bus::ids::EventId;
+use bus::lease::Epoch;
+use bus::storage::Tables;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,28 +17,74 @@ use crate::contract::Mode;
 use crate::error::BotError;
 use crate::runtime::record::{ActionStatus, RunStatus};
 
+/// The lease of the process that runs bots.
+pub(crate) const LEASE: &str = "bots";
+
+/// Asks whichever engine there is the same question.
+macro_rules! ask {
+    ($store:expr, $engine:ident => $question:expr) => {
+        match &$store.engine {
+            crate::store::Engine::Sqlite($engine) => $question,
+            crate::store::Engine::Postgres($engine) => $question,
+        }
+    };
+}
+
 pub(crate) mod commit;
 pub(crate) mod figures;
 pub(crate) mod outbox;
+mod postgres;
 pub(crate) mod runs;
 mod sqlite;
 mod upkeep;
 
-/// The store of an installation. Clones share one connection that writes.
+/// The store of an installation. Clones share its connections.
+///
+/// What follows from events and from attempts is written by the process that runs bots, and by no other: see
+/// [`Store::hold`]. What people do is written by any process.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    engine: sqlite::Sqlite,
+    engine: Engine,
+}
+
+/// The engines.
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Store {
-    /// Opens, or creates, the store in a directory.
-    pub(crate) async fn open(directory: &Path) -> Result<Self, BotError> {
-        Ok(Self { engine: sqlite::Sqlite::open(directory).await? })
+    /// Opens, or creates, the store in some tables.
+    pub(crate) async fn open(tables: &Tables) -> Result<Self, BotError> {
+        let engine = match tables {
+            Tables::Sqlite(directory) => Engine::Sqlite(sqlite::Sqlite::open(directory).await?),
+            Tables::Postgres(settings) => Engine::Postgres(postgres::Postgres::open(settings).await?),
+        };
+        Ok(Self { engine })
     }
 
-    /// Closes the files once nobody reads or writes any more.
+    /// From now on what only the process that runs bots may write is written in this epoch of its lease, and not at all
+    /// once another process holds it.
+    pub(crate) fn hold(&self, epoch: Epoch) {
+        match &self.engine {
+            // Its process is the only one.
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(engine) => engine.hold(epoch),
+        }
+    }
+
+    /// How often people paused, resumed or redrove each bot; none if only this process can have done it.
+    pub(crate) async fn by_hand(&self) -> Result<Option<BTreeMap<String, i64>>, BotError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(engine) => engine.by_hand().await.map(Some),
+        }
+    }
+
+    /// Closes it once nobody reads or writes any more.
     pub(crate) async fn close(&self) {
-        self.engine.close().await;
+        ask!(self, engine => engine.close().await);
     }
 }
 
@@ -46,6 +95,11 @@ pub(crate) struct Lane {
     pub(crate) client: String,
     /// The destination's name.
     pub(crate) destination: String,
+}
+
+/// A text that every engine can store: without U+0000.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// Hours since 1970.

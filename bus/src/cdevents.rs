@@ -76,9 +76,35 @@ pub fn to_cloudevent(recorded: &Recorded, body: Option<&[u8]>) -> CloudEvent {
         envelope.extensions.insert("partitionkey".to_owned(), Attribute::String(event.key.0.clone()));
     }
     envelope.extensions.insert("recordedtime".to_owned(), Attribute::Timestamp(recorded.recorded_at));
-    // Zero-padded, because the attribute is ordered as text.
-    envelope.extensions.insert("sequence".to_owned(), Attribute::String(format!("{:020}", recorded.offset.0)));
+    envelope.extensions.insert("sequence".to_owned(), Attribute::String(sequence(recorded)));
     envelope
+}
+
+/// Zero-padded, because the attribute is ordered as text.
+fn sequence(recorded: &Recorded) -> String {
+    format!("{:020}", recorded.offset.0)
+}
+
+/// An attribute of [`to_cloudevent`] by its name, as text, without making the rest. An event that is its delivery's
+/// body has no `datacontenttype` here, because that is known only with the body.
+pub(crate) fn attribute<'r>(recorded: &'r Recorded, name: &str) -> Option<Cow<'r, str>> {
+    let event = &recorded.event;
+    Some(match name {
+        "specversion" => crate::cloudevents::SPECVERSION.into(),
+        "id" => event.id.to_string().into(),
+        "source" => event.source.as_str().into(),
+        "type" if matches!(event.kind, Kind::Other(_)) => event.kind.name().into(),
+        "type" => wire_type(&event.kind, print::content(&event.kind, &event.data).1).into(),
+        "subject" => event.subject.as_str().into(),
+        "time" => timestamp(event.time).into(),
+        "datacontenttype" if matches!((&event.kind, &event.data), (Kind::Other(_), Data::AsReceived)) => return None,
+        "datacontenttype" => "application/json".into(),
+        "partitionkey" if event.key.0.is_empty() => return None,
+        "partitionkey" => event.key.0.as_str().into(),
+        "recordedtime" => timestamp(recorded.recorded_at).into(),
+        "sequence" => sequence(recorded).into(),
+        _ => return None,
+    })
 }
 
 /// What an event means to us. An event of a type that nobody maps is not an error: it is [`Kind::Other`] with its data.
@@ -116,10 +142,7 @@ fn mapped(event_type: &str) -> Option<Kind> {
 fn cdevent(recorded: &Recorded) -> (String, Value) {
     let event = &recorded.event;
     let (content, complete) = print::content(&event.kind, &event.data);
-    let event_type = match event.kind.cdevents_version() {
-        Some(version) if complete => format!("{STANDARD}{}.{version}", event.kind),
-        Some(_) | None => format!("{CUSTOM}{}.0.1.0", event.kind),
-    };
+    let event_type = wire_type(&event.kind, complete);
     let mut data = json!({
         "context": {
             "specversion": SPECVERSION,
@@ -135,6 +158,14 @@ fn cdevent(recorded: &Recorded) -> (String, Value) {
         members.insert("customDataContentType".to_owned(), "application/json".into());
     }
     (event_type, data)
+}
+
+/// The type of an event of a mapped kind: that of CDEvents if its schema is satisfied.
+fn wire_type(kind: &Kind, complete: bool) -> String {
+    match kind.cdevents_version() {
+        Some(version) if complete => format!("{STANDARD}{kind}.{version}"),
+        Some(_) | None => format!("{CUSTOM}{kind}.0.1.0"),
+    }
 }
 
 fn custom_data(data: &Data) -> Option<Map<String, Value>> {
@@ -176,6 +207,6 @@ fn as_json(event: &CloudEvent) -> Value {
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

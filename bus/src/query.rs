@@ -154,6 +154,17 @@ impl Query {
         Self { terms: terms.collect() }
     }
 
+    /// This query with every time that was counted back from now as the point in time that it meant.
+    #[must_use]
+    pub fn with_fixed_times(mut self) -> Self {
+        for term in &mut self.terms {
+            if let Condition::Since(moment) | Condition::Before(moment) = &mut term.condition {
+                *moment = Moment::at_time(moment.at());
+            }
+        }
+        self
+    }
+
     /// Its terms, in the order typed. Each prints as it is written.
     #[must_use]
     pub fn terms(&self) -> &[Term] {

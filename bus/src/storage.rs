@@ -37,6 +37,18 @@ impl Storage {
     }
 }
 
+/// Whether an engine's error says that its disk is full: nothing was written, later perhaps. Read from the codes of
+/// SQLite, <https://www.sqlite.org/rescode.html>, and of PostgreSQL, appendix A of its manual.
+#[must_use]
+pub fn is_full(error: &sqlx::Error) -> bool {
+    const FULL: i32 = 13;
+    // The index of the write-ahead log, which is a file too, could not grow.
+    const IOERR_SHMSIZE: i32 = 4874;
+    const POSTGRES_DISK_FULL: &str = "53100";
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    code == POSTGRES_DISK_FULL || code.parse().is_ok_and(|code: i32| code & 0xff == FULL || code == IOERR_SHMSIZE)
+}
+
 /// A PostgreSQL database. Everything stands in schemas whose names begin with `devhose`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresSettings {

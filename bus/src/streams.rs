@@ -18,10 +18,12 @@ use crate::kafka::Kafka;
 use crate::lease::Lease;
 use crate::query::Query;
 use crate::storage::{Storage, Weakness};
+use engine::{Engine, ask};
 use verify::{Chained as _, Stream};
 
 pub(crate) mod body;
 mod chain;
+mod engine;
 pub(crate) mod postgres;
 mod read;
 mod search;
@@ -171,32 +173,6 @@ pub struct Streams {
     engine: Engine,
 }
 
-/// The engines; each is one file, and the contract suite in `bus/tests/` runs over all of them.
-#[derive(Debug, Clone)]
-enum Engine {
-    Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
-    /// Kafka before PostgreSQL.
-    Kafka(Box<Kafka>),
-}
-
-/// Asks whichever engine there is the same question. What Kafka is not asked itself is asked of its log.
-macro_rules! ask {
-    ($streams:expr, $engine:ident => $question:expr) => {
-        ask!($streams, $engine => $question, kafka => {
-            let $engine = &kafka.log;
-            $question
-        })
-    };
-    ($streams:expr, $engine:ident => $question:expr, $kafka:ident => $own:expr) => {
-        match &$streams.engine {
-            Engine::Sqlite($engine) => $question,
-            Engine::Postgres($engine) => $question,
-            Engine::Kafka($kafka) => $own,
-        }
-    };
-}
-
 impl Streams {
     /// Opens, or creates, the streams in a directory on a local disk.
     ///
@@ -227,7 +203,7 @@ impl Streams {
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Lease::sole()),
             Engine::Postgres(postgres) => postgres.lease(name).await,
@@ -237,12 +213,18 @@ impl Streams {
 
     /// Does what an engine has to have done beside reading and writing, until `stop` turns true: on Kafka, taking what
     /// is in the topic of deliveries into the log, and events from the log into theirs. Any number of processes may.
+    /// Ends with an error where nothing can be stored any more before the program is started again.
     ///
     /// # Errors
     /// If it cannot go on; what is not done then is done at the next start.
     pub async fn carry(&self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
         match &self.engine {
-            Engine::Sqlite(_) | Engine::Postgres(_) => crate::stop::stopped(&mut stop).await,
+            Engine::Sqlite(engine) => tokio::select! {
+                () = crate::stop::stopped(&mut stop) => {}
+                // Started again, the program reads what the disk really holds.
+                () = engine.broken() => return Err(StreamError::Stopped),
+            },
+            Engine::Postgres(_) => crate::stop::stopped(&mut stop).await,
             Engine::Kafka(kafka) => kafka.carry(stop).await,
         }
         Ok(())
@@ -253,6 +235,12 @@ impl Streams {
     #[must_use]
     pub fn weaknesses(&self) -> Vec<Weakness> {
         ask!(self, _engine => Vec::new(), kafka => kafka.weaknesses())
+    }
+
+    /// Why nothing can be stored now; none while all is well. Whatever is refused meanwhile may be sent again.
+    #[must_use]
+    pub fn unwritable(&self) -> Option<StreamError> {
+        ask!(self, engine => engine.unwritable(), kafka => kafka.unwritable())
     }
 
     /// The newest delivery's offset, and every later one.

@@ -18,8 +18,27 @@ use crate::ids::EventOffset;
 use crate::streams::StreamError;
 
 pub use filter::{Filter, FilterError};
+pub use handle::{Clock, Subscriptions};
+pub use records::{
+    ATTEMPTS_KEPT_MAX, Attempt, AttemptId, DEAD_LETTERS_MAX, DeadLetter, DeadLetterId, LiveSecret, REPLAY_EVENTS_MAX,
+    ReplayPlan, Verdict, Which,
+};
 
+mod events;
 mod filter;
+mod handle;
+mod manage;
+mod outcome;
+mod partitions;
+mod pull;
+mod records;
+mod replay;
+mod secrets;
+mod store;
+mod webhooks;
+
+/// The lease that whoever delivers webhooks holds.
+const LEASE: &str = "subscriptions";
 
 /// The name of a subscription: part of addresses and of log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -298,7 +317,7 @@ pub struct Token(pub String);
 pub struct Pulled {
     /// To be given with the acknowledgement.
     pub token: Token,
-    /// When it is handed to others, unless it is acknowledged or more is pulled before.
+    /// When what is not acknowledged is handed out again. Acknowledging a part of it leases the rest for as long again.
     pub leased_until: DateTime<Utc>,
     /// Events, those of one key in order and one at a time.
     pub events: Vec<Recorded>,
@@ -399,6 +418,9 @@ pub const PULL_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Events handed to a consumer at once, at most.
 pub const PULL_EVENTS_MAX: usize = 1_000;
+
+/// A dry run looks at so many events at most: about a second's work.
+pub const DRY_RUN_EVENTS_MAX: usize = 100_000;
 
 /// Sends webhooks for a running program.
 pub type Connector = Arc<dyn Deliver>;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::delivery::NewDelivery;
+use bus::faults::{self, Phase};
 use bus::ids::DeliveryId;
 use bus::streams::{StreamError, Streams};
 use bytes::Bytes;
@@ -29,6 +30,11 @@ const UNKNOWN_SOURCE_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// A request must be complete after this: the most patient sender gives up after 30 s, the usual one after 10 s.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A delivery that is not durable after this is answered as if the log could not take it: senders wait for 10 s, and one
+/// that has given up sends again what a late answer would have told it is stored. It may still be stored; then the one
+/// that comes again is a duplicate.
+const LOG_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long a refused sender may go on sending: closing while it still writes would reset the connection, and it would
 /// hear of a broken pipe instead of why it was refused.
@@ -220,6 +226,7 @@ impl Hooks {
         {
             return Err(Rejection::Encoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()));
         }
+        faults::reached(Phase::BeforeBody);
         let read = self.budget.read(body, &head.headers, limit);
         let received = tokio::time::timeout(BODY_DEADLINE, read).await.map_err(|_| Rejection::TooSlow)??;
         let Some(source) = source else {
@@ -230,6 +237,7 @@ impl Hooks {
         let request =
             verify::Request { headers: &head.headers, query: head.uri.query(), body: &received.bytes, received_at };
         let verification = verify::verify(source, &request).map_err(Rejection::Unverified)?;
+        faults::reached(Phase::AfterVerify);
         let content_type = media_type(source, &head.headers)?;
         let Received { bytes, permit } = received;
         let reply = (source.sender.reply)(&head.headers, &bytes);
@@ -243,8 +251,11 @@ impl Hooks {
             verification,
         };
         let id = delivery.delivery_id.clone();
-        let receipt = self.streams.append(delivery).await.map_err(Rejection::Log)?;
+        let appended = tokio::time::timeout(LOG_DEADLINE, self.streams.append(delivery)).await;
+        let late = |_| Rejection::Log(StreamError::Busy("the disk takes too long"));
+        let receipt = appended.map_err(late)?.map_err(Rejection::Log)?;
         drop(permit);
+        faults::replied();
         if receipt.conflict {
             tracing::warn!(
                 source.name = source_name,

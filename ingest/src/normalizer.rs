@@ -3,6 +3,7 @@
 //! A delivery that cannot be interpreted is quarantined with the reason and never blocks the next.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use bus::delivery::Delivery;
 use bus::event::Event;
@@ -24,6 +25,9 @@ const BATCH_DELIVERIES_MAX: usize = 1_024;
 /// Batches that are interpreted before they are recorded: one, so that neither side waits for the other.
 const BATCHES_AHEAD: usize = 1;
 
+/// While the log cannot take more, what could not be recorded is read again this often.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
 /// What a delivery means. A pure function of the delivery.
 ///
 /// # Errors
@@ -43,6 +47,22 @@ pub fn normalize(delivery: &Delivery) -> Result<Vec<Event>, String> {
 /// # Errors
 /// If the streams fail.
 pub async fn run(streams: Streams, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
+    loop {
+        match interpret(&streams, stop.clone()).await {
+            Err(StreamError::Busy(why)) => {
+                tracing::warn!(why, "deliveries wait to be interpreted");
+                tokio::select! {
+                    () = tokio::time::sleep(BUSY_WAIT) => {}
+                    () = stopped(&mut stop) => return Ok(()),
+                }
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// From the checkpoint on. After an error it can begin again.
+async fn interpret(streams: &Streams, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
     let position = DeliveryOffset(streams.checkpoint(READER).await?);
     let (ahead, mut read) = mpsc::channel(BATCHES_AHEAD);
     let reading = tokio::spawn(read_ahead(streams.clone(), position, ahead, stop.clone()));

@@ -16,6 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use patience::Patient;
+
+mod patience;
+
 /// A request's header must be complete after this; it also ends idle connections.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -27,6 +31,10 @@ const HEADER_BYTES_MAX: usize = 32 << 10;
 
 /// After a stop, requests in flight have this long.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// An answer of which nobody takes a byte for so long has no reader: its connection is cut, and with it whatever is kept
+/// for that reader.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Pause after the system refuses another connection, so that the loop does not spin while descriptors are short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -94,7 +102,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(HEADER_BYTES_MAX.max(64 << 10))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_DEADLINE)), service)
+        .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => log_end(ended),

@@ -61,7 +61,34 @@ pub enum LedgerError {
     /// The projector is not running: it was stopped, or never started, or runs already.
     #[error("the projector is {0}")]
     Projector(&'static str),
+    /// Another process holds the lease on the facts now. What this one did not save, that one folds and saves itself.
+    #[error("another process saves the facts now")]
+    LeaseLost,
+    /// Only the process that saves facts can rebuild them.
+    #[error(
+        "this process only follows the facts, another one saves them: ask that one to rebuild, or stop it and ask again once this one has taken over"
+    )]
+    NotTheHolder,
     /// A catalog entry or a file of the catalog cannot be used.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
+}
+
+impl LedgerError {
+    /// Whether a disk is full: later perhaps.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Streams(error) => matches!(error, StreamError::Busy(_)),
+            Self::Engine(error) => bus::storage::is_full(error),
+            Self::Migrate(_)
+            | Self::Setup(_)
+            | Self::Corrupt { .. }
+            | Self::Unwritable { .. }
+            | Self::File { .. }
+            | Self::Generation { .. }
+            | Self::Abrupt(_)
+            | Self::Projector(_)
+            | Self::Catalog(_) => false,
+        }
+    }
 }

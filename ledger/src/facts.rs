@@ -3,10 +3,12 @@
 //! A fact is folded from events in any order, any number of times, with the same result. It holds no person: only
 //! [`PersonHash`], which serves to count distinct people and never leaves this crate.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::data::{Manner, Outcome};
 use bus::ids::EventId;
+use bus::key::bounded;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,17 @@ pub struct PersonHash(pub(crate) u64);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FactKey(pub String);
+
+impl FactKey {
+    /// The key of that name, as every engine can keep it.
+    #[must_use]
+    pub(crate) fn of(name: String) -> Self {
+        match bounded(&name) {
+            Cow::Borrowed(_) => Self(name),
+            Cow::Owned(name) => Self(name),
+        }
+    }
+}
 
 impl From<String> for FactKey {
     fn from(key: String) -> Self {

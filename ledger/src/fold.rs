@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use bus::event::Event;
+use bus::key::bounded;
 use bus::kind::Kind;
 
 use crate::facts::{FactKey, Facts, Moment};
@@ -115,15 +116,16 @@ pub(crate) fn fold(facts: &mut Facts, touched: &mut Touched, event: &Event, peop
 }
 
 fn note_first_seen(facts: &mut Facts, touched: &mut Touched, name: &str, event: &Event) {
-    match facts.first_seen.get_mut(name) {
+    let name = bounded(name);
+    match facts.first_seen.get_mut(name.as_ref()) {
         Some(first) if *first <= event.time => {}
         Some(first) => {
             *first = event.time;
-            touched.first_seen.insert(name.to_owned());
+            touched.first_seen.insert(name.into_owned());
         }
         None => {
-            facts.first_seen.insert(name.to_owned(), event.time);
-            touched.first_seen.insert(name.to_owned());
+            facts.first_seen.insert(name.to_string(), event.time);
+            touched.first_seen.insert(name.into_owned());
         }
     }
 }
@@ -140,5 +142,5 @@ fn told_at(event: &Event, at: Option<chrono::DateTime<chrono::Utc>>) -> Moment {
 
 /// The id that the sender gives, or the event's subject where it gives none.
 fn key_of(event: &Event, id: &str) -> FactKey {
-    FactKey(if id.is_empty() { event.subject.clone() } else { id.to_owned() })
+    FactKey::of(if id.is_empty() { event.subject.clone() } else { id.to_owned() })
 }

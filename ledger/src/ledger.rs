@@ -1,11 +1,13 @@
 //! Ledger as the rest of the program sees it: a view of everything known, and how far it goes.
 //!
-//! One task, the projector, folds events and publishes views; everybody else only reads the latest view.
+//! One task, the projector, folds events and publishes views; everybody else only reads the latest view. Where several
+//! processes share the facts, each folds for itself and one of them saves: the one that holds the lease.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bus::ids::EventOffset;
+use bus::lease::{Epoch, Lease};
+use bus::storage::Tables;
 use bus::streams::Streams;
 use tokio::sync::{mpsc, watch};
 
@@ -14,6 +16,7 @@ use crate::error::LedgerError;
 use crate::people::People;
 use crate::projector::{Kit, Order, Projector};
 use crate::rules::Rules;
+use crate::store::generations::Generations;
 use crate::view::View;
 use crate::window::Calendar;
 
@@ -30,6 +33,9 @@ pub struct Settings {
     pub calendar: Calendar,
 }
 
+/// The lease of the process that saves facts.
+pub const LEASE: &str = "ledger";
+
 /// Orders wait for the projector one at a time.
 const ORDERS_MAX: usize = 1;
 
@@ -38,48 +44,95 @@ const ORDERS_MAX: usize = 1;
 pub struct Ledger {
     view: watch::Receiver<Arc<View>>,
     caught_up: watch::Receiver<EventOffset>,
-    pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) kit: Arc<Kit>,
     pub(crate) streams: Streams,
-    pub(crate) directory: PathBuf,
-    /// Until it runs.
+    pub(crate) generations: Generations,
+    /// None while it runs.
     projector: Mutex<Option<Box<Projector>>>,
+    role: Mutex<Role>,
+}
+
+/// What the projector does.
+#[derive(Debug, Clone)]
+enum Role {
+    Nothing,
+    Following,
+    Holding(Holder),
+}
+
+/// How to reach a projector that saves.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) epoch: Epoch,
 }
 
 impl Ledger {
-    /// Opens the facts kept in a directory and makes the first view of them. What a rebuild left unfinished is removed.
+    /// Opens the facts kept in some tables and makes the first view of them. Nothing is saved; but what a rebuild left
+    /// unfinished in a directory is removed.
     ///
     /// # Errors
-    /// If the streams or the file of facts cannot be used.
-    pub async fn open(directory: &Path, streams: Streams, settings: Settings) -> Result<Self, LedgerError> {
+    /// If the streams or the tables cannot be used.
+    pub async fn open(tables: &Tables, streams: Streams, settings: Settings) -> Result<Self, LedgerError> {
         let Settings { catalog, people_key, rules, calendar } = settings;
         let people = People::new(people_key, &rules.bots);
         let kit = Arc::new(Kit { catalog, people, rules, calendar });
-        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
-        let (projector, view, caught_up) =
-            Projector::open(directory, streams.clone(), Arc::clone(&kit), ordered).await?;
+        let generations = Generations::open(tables).await?;
+        let opened = Projector::open(generations.clone(), streams.clone(), Arc::clone(&kit));
+        let (projector, view, caught_up) = opened.await?;
         Ok(Self {
             view,
             caught_up,
-            orders,
             kit,
             streams,
-            directory: directory.to_owned(),
+            generations,
             projector: Mutex::new(Some(Box::new(projector))),
+            role: Mutex::new(Role::Nothing),
         })
     }
 
-    /// Folds events as they are recorded, until `stop` turns true. Not cancel-safe: stop it through `stop`.
+    /// Folds events as they are recorded and saves the facts, until `stop` turns true. Not cancel-safe: stop it through
+    /// `stop`. It may be run again afterwards, or follow, after an error too: it then goes on from what was saved.
     ///
     /// # Errors
-    /// If streams or facts cannot be used any more, or if it runs or ran already.
-    pub fn run(self: Arc<Self>, stop: watch::Receiver<bool>) -> impl Future<Output = Result<(), LedgerError>> + Send {
-        let projector = self.projector.lock().ok().and_then(|mut waiting| waiting.take());
+    /// [`LedgerError::LeaseLost`] once another process holds the lease [`LEASE`]; otherwise if streams or facts cannot
+    /// be used, or if it runs already.
+    pub fn run(
+        self: Arc<Self>,
+        lease: Lease,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
+        let turn = Turn::take(self, Role::Holding(Holder { orders, epoch: lease.epoch() }));
         async move {
-            match projector {
-                Some(projector) => projector.run(stop).await,
-                None => Err(LedgerError::Projector("running already")),
-            }
+            let mut turn = turn?;
+            turn.projector()?.hold(&lease, ordered, stop).await
+        }
+    }
+
+    /// Folds events as they are recorded without saving anything, until `stop` turns true: for a process that does not
+    /// hold the lease. Not cancel-safe: stop it through `stop`. It may follow again afterwards, or run, after an error
+    /// too.
+    ///
+    /// # Errors
+    /// If streams or facts cannot be read, or if it runs already.
+    pub fn follow(
+        self: Arc<Self>,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        let turn = Turn::take(self, Role::Following);
+        async move {
+            let mut turn = turn?;
+            turn.projector()?.follow(stop).await
+        }
+    }
+
+    /// How to reach the projector, if it saves.
+    pub(crate) fn holder(&self) -> Result<Holder, LedgerError> {
+        match &*locked(&self.role) {
+            Role::Holding(holder) => Ok(holder.clone()),
+            Role::Following => Err(LedgerError::NotTheHolder),
+            Role::Nothing => Err(LedgerError::Projector("not running")),
         }
     }
 
@@ -101,13 +154,42 @@ impl Ledger {
         *self.caught_up.borrow()
     }
 
-    /// Waits until the latest view includes an event.
+    /// Waits until the latest view includes an event, for as long as that takes.
     ///
     /// # Errors
-    /// If the projector has stopped before.
+    /// If the projector is gone.
     pub async fn wait_for(&self, offset: EventOffset) -> Result<(), LedgerError> {
         let mut caught_up = self.caught_up.clone();
         let reached = caught_up.wait_for(|at| *at >= offset).await;
         reached.map(|_| ()).map_err(|_| LedgerError::Projector("stopped"))
     }
+}
+
+/// Held while the projector runs; gives it back, however that ends.
+struct Turn {
+    ledger: Arc<Ledger>,
+    projector: Option<Box<Projector>>,
+}
+
+impl Turn {
+    fn take(ledger: Arc<Ledger>, role: Role) -> Result<Self, LedgerError> {
+        let projector = locked(&ledger.projector).take().ok_or(LedgerError::Projector("running already"))?;
+        *locked(&ledger.role) = role;
+        Ok(Self { ledger, projector: Some(projector) })
+    }
+
+    fn projector(&mut self) -> Result<&mut Projector, LedgerError> {
+        self.projector.as_deref_mut().ok_or(LedgerError::Projector("not running"))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *locked(&self.ledger.role) = Role::Nothing;
+        *locked(&self.ledger.projector) = self.projector.take();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,14 +1,17 @@
 //! The one task that folds events into facts and publishes views of them.
 //!
+//! Any number of processes fold for themselves; the one that holds the lease on the facts saves them (`hold`), the others
+//! only keep up (`follow`).
+//!
 //! The law it keeps: the facts are those of the latest reading of every event up to the checkpoint. A corrected reading
 //! cannot be folded over what it corrects, so facts are folded anew from the log when one comes that was not expected.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::event::{Event, Recorded};
 use bus::ids::EventOffset;
+use bus::lease::{Epoch, Lease};
 use bus::stop::stopped;
 use bus::streams::{StreamError, Streams};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,9 +24,12 @@ use crate::facts::Facts;
 use crate::fold::{FOLD_VERSION, Touched, fold};
 use crate::people::People;
 use crate::rules::Rules;
-use crate::store::{self, Batch, Position, Store};
+use crate::store::generations::Generations;
+use crate::store::{Batch, Position, Store};
 use crate::view::View;
 use crate::window::Calendar;
+
+mod follow;
 
 /// Events folded and stored in one transaction: enough that its fsync does not count, some 20 MB of memory.
 pub(crate) const EVENTS_PER_BATCH: usize = 10_000;
@@ -34,8 +40,8 @@ const VIEW_INTERVAL: Duration = Duration::from_millis(250);
 /// Under load, at most one part in this many of the time goes into views, so that catching up is not slowed by them.
 const VIEW_SHARE: u32 = 5;
 
-/// Name of the setting that says which generation of facts is live.
-const GENERATION: &str = "ledger.generation";
+/// While the disk is full, what could not be stored is tried again this often.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// What folding and views need beside the facts.
 #[derive(Debug)]
@@ -73,28 +79,43 @@ pub(crate) struct Adoption {
     pub(crate) done: oneshot::Sender<()>,
 }
 
-/// Facts in memory and the file that keeps them.
+/// Facts in memory, and where they are saved.
 #[derive(Debug)]
 pub(crate) struct Generation {
     pub(crate) number: u64,
-    pub(crate) store: Store,
+    /// None while they are only kept in memory.
+    pub(crate) store: Option<Store>,
     /// Shared with the views made of them.
     pub(crate) facts: Arc<Facts>,
     pub(crate) position: Position,
+    /// Whether the facts are those of the position: not while events are folded in, nor after that failed.
+    is_whole: bool,
+    /// Folded, and not stored yet, with the position that it makes true.
+    unsaved: Option<(Option<Batch>, Position)>,
 }
 
 impl Generation {
-    /// Makes an empty one; a file that is left of an earlier attempt is removed.
-    pub(crate) async fn create(directory: &Path, number: u64, position: Position) -> Result<Self, LedgerError> {
-        store::remove_generation(directory, number)?;
-        let store = Store::open(directory, number).await?;
-        Ok(Self { number, store, facts: Arc::default(), position })
+    /// An empty one that is not saved.
+    fn in_memory(number: u64, position: Position) -> Self {
+        Self { number, store: None, facts: Arc::default(), position, is_whole: true, unsaved: None }
     }
 
-    async fn load(directory: &Path, number: u64) -> Result<Self, LedgerError> {
-        let mut store = Store::open(directory, number).await?;
-        let (position, facts) = (store.position().await?, Arc::new(store.load().await?));
-        Ok(Self { number, store, facts, position })
+    /// Makes an empty one that is saved; what is left of an earlier attempt is removed.
+    pub(crate) async fn create(
+        generations: &Generations,
+        number: u64,
+        position: Position,
+        holder: Epoch,
+    ) -> Result<Self, LedgerError> {
+        let store = generations.create(number, holder).await?;
+        Ok(Self { store: Some(store), ..Self::in_memory(number, position) })
+    }
+
+    /// The one that is live, in memory.
+    async fn load(generations: &Generations, streams: &Streams, kit: &Kit) -> Result<Self, LedgerError> {
+        let (number, position, facts) = generations.load_live(streams).await?;
+        let position = begun(position, kit);
+        Ok(Self { facts: Arc::new(facts), ..Self::in_memory(number, position) })
     }
 
     /// Folds events in, and stores the facts together with the position that they make true.
@@ -104,41 +125,66 @@ impl Generation {
         position: Position,
         kit: &Arc<Kit>,
     ) -> Result<(), LedgerError> {
+        self.is_whole = false;
         let mut facts = std::mem::take(&mut self.facts);
         let (kit, next) = (Arc::clone(kit), position.clone());
+        let is_saved = self.store.is_some();
         let folding = spawn_blocking(move || {
             let mut touched = Touched::default();
             let own = Arc::make_mut(&mut facts);
             for event in &events {
                 fold(own, &mut touched, event, &kit.people);
             }
-            let batch = Batch::of(own, &touched, next);
+            let batch = is_saved.then(|| Batch::of(own, &touched, next)).transpose();
             (facts, batch)
         });
         let (facts, batch) = folding.await?;
         self.facts = facts;
-        self.store.save(batch?).await?;
-        self.position = position;
+        self.unsaved = Some((batch?, position));
+        self.save().await
+    }
+
+    /// Stores what is folded and not stored yet. After an error it can be tried again.
+    async fn save(&mut self) -> Result<(), LedgerError> {
+        let Some((batch, position)) = &self.unsaved else { return Ok(()) };
+        if let (Some(store), Some(batch)) = (&mut self.store, batch) {
+            store.save(batch).await?;
+        }
+        self.position = position.clone();
+        self.unsaved = None;
+        self.is_whole = true;
         Ok(())
+    }
+
+    /// Closes where they are saved.
+    async fn close(&mut self) -> Result<(), LedgerError> {
+        match self.store.take() {
+            Some(store) => store.close().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what was saved of them.
+    pub(crate) async fn remove(self) -> Result<(), LedgerError> {
+        match self.store {
+            Some(store) => store.remove().await,
+            None => Ok(()),
+        }
     }
 }
 
-/// The generation that is live, by the settings of the streams.
-pub(crate) async fn live_generation(streams: &Streams) -> Result<u64, LedgerError> {
-    match streams.setting(GENERATION).await? {
-        None => Ok(1),
-        Some(value) => value.parse().map_err(|_| LedgerError::Generation { name: GENERATION, value }),
-    }
+/// Where nothing was folded yet, it is going to be folded by our rules.
+fn begun(position: Position, kit: &Kit) -> Position {
+    if position == Position::default() { Position { fingerprint: kit.fingerprint(), ..position } } else { position }
 }
 
 /// The task.
 #[derive(Debug)]
 pub(crate) struct Projector {
     streams: Streams,
-    directory: PathBuf,
+    generations: Generations,
     kit: Arc<Kit>,
     live: Generation,
-    orders: mpsc::Receiver<Order>,
     view: watch::Sender<Arc<View>>,
     caught_up: watch::Sender<EventOffset>,
     /// The next events, read while the last ones are folded, and the offset after which they stand.
@@ -150,45 +196,50 @@ pub(crate) struct Projector {
 /// Events on their way from the log.
 type Reading = JoinHandle<Result<Vec<Recorded>, StreamError>>;
 
-/// Whether to go on.
+/// Whether events can be folded over what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    Stop,
+enum Fit {
+    /// They can.
+    Fits,
+    /// One of them corrects an event that was folded already.
+    Corrects,
 }
 
 impl Projector {
     /// Loads the live generation and makes the first view of it.
     pub(crate) async fn open(
-        directory: &Path,
+        generations: Generations,
         streams: Streams,
         kit: Arc<Kit>,
-        orders: mpsc::Receiver<Order>,
     ) -> Result<(Self, watch::Receiver<Arc<View>>, watch::Receiver<EventOffset>), LedgerError> {
-        let number = live_generation(&streams).await?;
-        store::remove_others(directory, number)?;
-        let mut live = Generation::load(directory, number).await?;
-        if live.position == Position::default() {
-            live.position.fingerprint = kit.fingerprint();
-        }
+        generations.tidy_files(generations.live(&streams).await?)?;
+        let live = Generation::load(&generations, &streams, &kit).await?;
         let (view, views) = watch::channel(Arc::new(view_of(&live.facts, &kit).await?));
         let (caught_up, offsets) = watch::channel(live.position.checkpoint);
-        let directory = directory.to_owned();
         let next_view_at = Instant::now();
-        let projector = Self { streams, directory, kit, live, orders, view, caught_up, ahead: None, next_view_at };
+        let projector = Self { streams, generations, kit, live, view, caught_up, ahead: None, next_view_at };
         Ok((projector, views, offsets))
     }
 
-    /// Folds until `stop` turns true. Not cancel-safe.
-    pub(crate) async fn run(mut self: Box<Self>, mut stop: watch::Receiver<bool>) -> Result<(), LedgerError> {
+    /// Folds and saves until `stop` turns true or the lease is lost. Not cancel-safe.
+    pub(crate) async fn hold(
+        &mut self,
+        lease: &Lease,
+        mut orders: mpsc::Receiver<Order>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), LedgerError> {
         let mut head = self.streams.event_head();
+        self.take_over(lease.epoch()).await?;
         if self.live.position.fingerprint != self.kit.fingerprint() {
             tracing::info!("facts were folded with other rules or by another version; folding them anew");
-            self.start_over(&stop).await?;
+            self.start_over(lease.epoch(), &stop).await?;
         }
         loop {
-            if *stop.borrow() || self.obey(&mut stop).await? == Next::Stop {
-                return self.live.store.close().await;
+            if let Ok(order) = orders.try_recv() {
+                self.carry_out(order, lease, &mut stop).await?;
+            }
+            if *stop.borrow() {
+                return self.live.close().await;
             }
             // Before reading: an event recorded meanwhile must wake the wait below.
             head.borrow_and_update();
@@ -197,13 +248,30 @@ impl Projector {
                 self.publish_if_behind().await?;
                 tokio::select! {
                     moved = head.changed() => if moved.is_err() { return Err(LedgerError::Projector("without streams")) },
-                    order = self.orders.recv() => if let Some(order) = order { self.carry_out(order, &mut stop).await? },
-                    _ = stop.changed() => {}
+                    order = orders.recv() => if let Some(order) = order { self.carry_out(order, lease, &mut stop).await? },
+                    () = lease.lost() => return Err(LedgerError::LeaseLost),
+                    () = stopped(&mut stop) => {}
                 }
-            } else {
-                self.take(events, &stop).await?;
+            } else if self.take(events, &stop).await? == Fit::Corrects {
+                tracing::info!("events were read anew; folding the facts anew");
+                self.start_over(lease.epoch(), &stop).await?;
             }
         }
+    }
+
+    /// Makes ready to save: where somebody else saved before, his facts are what is gone on from.
+    async fn take_over(&mut self, holder: Epoch) -> Result<(), LedgerError> {
+        let number = self.generations.live(&self.streams).await?;
+        let mut store = self.generations.writer(number, holder).await?;
+        self.generations.take_over(number, holder).await?;
+        let stored = begun(store.position().await?, &self.kit);
+        if !self.live.is_whole || self.live.number != number || self.live.position != stored {
+            self.live = Generation::load(&self.generations, &self.streams, &self.kit).await?;
+            self.ahead = None;
+        }
+        self.live.store = Some(store);
+        tracing::debug!(generation = number, "this process saves the facts");
+        Ok(())
     }
 
     /// The events after the checkpoint. While there are many, the ones after them are read meanwhile.
@@ -221,33 +289,60 @@ impl Projector {
         Ok(events)
     }
 
-    async fn take(&mut self, events: Vec<Recorded>, stop: &watch::Receiver<bool>) -> Result<(), LedgerError> {
+    /// Folds events in, if none of them corrects what was folded before.
+    async fn take(&mut self, events: Vec<Recorded>, stop: &watch::Receiver<bool>) -> Result<Fit, LedgerError> {
         let position = &self.live.position;
         let unexpected = |event: &Recorded| event.revision > 0 && event.offset > position.revised_through;
         if events.iter().any(unexpected) {
-            tracing::info!("events were read anew; folding the facts anew");
-            return self.start_over(stop).await;
+            return Ok(Fit::Corrects);
         }
-        let Some(checkpoint) = events.last().map(|event| event.offset) else { return Ok(()) };
+        let Some(checkpoint) = events.last().map(|event| event.offset) else { return Ok(Fit::Fits) };
         let position = Position { checkpoint, ..position.clone() };
         let events = events.into_iter().map(|recorded| recorded.event).collect();
-        self.live.take(events, position, &self.kit).await?;
+        let mut saved = self.live.take(events, position, &self.kit).await;
+        while let Err(error) = &saved
+            && error.is_full()
+        {
+            tracing::warn!(%error, "facts wait for room on the disk");
+            let mut stop = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(FULL_WAIT) => saved = self.live.save().await,
+                // The next start folds them again.
+                () = stopped(&mut stop) => return Ok(Fit::Fits),
+            }
+        }
+        saved?;
         if Instant::now() >= self.next_view_at {
             self.publish_if_behind().await?;
         }
-        Ok(())
+        Ok(Fit::Fits)
     }
 
-    /// Folds the latest reading of every event in the log into a new generation, and makes it the live one. The old one
-    /// stays in view meanwhile. If the program stops before the end, the next start begins again.
-    async fn start_over(&mut self, stop: &watch::Receiver<bool>) -> Result<(), LedgerError> {
+    /// Folds the log into a new generation, and makes it the live one. The old one stays in view meanwhile. If the
+    /// program stops before the end, the next start begins again.
+    async fn start_over(&mut self, holder: Epoch, stop: &watch::Receiver<bool>) -> Result<(), LedgerError> {
+        let next = Generation::create(&self.generations, self.live.number + 1, self.beginning(), holder).await?;
+        match self.fold_log(next, stop).await? {
+            (next, Next::GoOn) => self.adopt(next, holder).await,
+            (next, Next::Stop) => next.remove().await,
+        }
+    }
+
+    /// The position of facts that are going to be folded from the first event, as all of them read now.
+    fn beginning(&self) -> Position {
         let revised_through = *self.streams.event_head().borrow();
-        let position =
-            Position { checkpoint: EventOffset::START, revised_through, fingerprint: self.kit.fingerprint() };
-        let mut next = Generation::create(&self.directory, self.live.number + 1, position).await?;
-        while next.position.checkpoint < revised_through {
+        Position { checkpoint: EventOffset::START, revised_through, fingerprint: self.kit.fingerprint() }
+    }
+
+    /// Folds the latest reading of every event in the log into a generation that is at its beginning.
+    async fn fold_log(
+        &self,
+        mut next: Generation,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(Generation, Next), LedgerError> {
+        while next.position.checkpoint < next.position.revised_through {
             if *stop.borrow() {
-                return next.store.remove().await;
+                return Ok((next, Next::Stop));
             }
             let recorded = self.streams.events(next.position.checkpoint, EVENTS_PER_BATCH).await?;
             let Some(checkpoint) = recorded.last().map(|event| event.offset) else { break };
@@ -256,26 +351,29 @@ impl Projector {
             let events = latest.into_iter().map(|recorded| recorded.event).collect();
             next.take(events, Position { checkpoint, ..next.position.clone() }, &self.kit).await?;
         }
-        self.adopt(next).await
+        Ok((next, Next::GoOn))
     }
 
-    /// Makes another generation the live one. The setting is the moment of truth: a crash before it leaves the old one
-    /// live, a crash after it leaves only files to remove.
-    async fn adopt(&mut self, next: Generation) -> Result<(), LedgerError> {
-        self.streams.save_setting(GENERATION, next.number.to_string()).await?;
+    /// Makes another generation the live one. What says which one is live is the moment of truth: a crash before it
+    /// is written leaves the old one live, a crash after it leaves only something to remove.
+    async fn adopt(&mut self, next: Generation, holder: Epoch) -> Result<(), LedgerError> {
+        self.generations.make_live(&self.streams, next.number, holder).await?;
         let old = std::mem::replace(&mut self.live, next);
-        old.store.remove().await?;
+        match old.remove().await {
+            Ok(()) => {}
+            Err(error @ LedgerError::LeaseLost) => return Err(error),
+            // Somebody reads it at this moment, perhaps. It is not live any more, and goes with the next change.
+            Err(error) => tracing::warn!(%error, "the facts that were live before could not be removed yet"),
+        }
         self.publish().await
     }
 
-    async fn obey(&mut self, stop: &mut watch::Receiver<bool>) -> Result<Next, LedgerError> {
-        if let Ok(order) = self.orders.try_recv() {
-            self.carry_out(order, stop).await?;
-        }
-        Ok(if *stop.borrow() { Next::Stop } else { Next::GoOn })
-    }
-
-    async fn carry_out(&mut self, order: Order, stop: &mut watch::Receiver<bool>) -> Result<(), LedgerError> {
+    async fn carry_out(
+        &mut self,
+        order: Order,
+        lease: &Lease,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), LedgerError> {
         let Order::Hold { held, next } = order;
         if held.send(()).is_err() {
             return Ok(());
@@ -283,7 +381,7 @@ impl Projector {
         tokio::select! {
             adoption = next => match adoption {
                 Ok(Adoption { generation, done }) => {
-                    self.adopt(*generation).await?;
+                    self.adopt(*generation, lease.epoch()).await?;
                     if done.send(()).is_err() {
                         tracing::debug!("a rebuild was adopted after whoever asked for it had gone away");
                     }
@@ -291,6 +389,7 @@ impl Projector {
                 }
                 Err(_) => Ok(()),
             },
+            () = lease.lost() => Err(LedgerError::LeaseLost),
             () = stopped(stop) => Ok(()),
         }
     }
@@ -308,6 +407,13 @@ impl Projector {
         self.caught_up.send_replace(self.live.position.checkpoint);
         Ok(())
     }
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
 }
 
 /// Builds a view off the asynchronous threads.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
-use crate::projector::{Adoption, Generation, Order, live_generation};
+use crate::projector::{Adoption, Generation, Order};
 use crate::store::Position;
 
 pub mod plan;
@@ -75,28 +75,32 @@ pub struct Rebuilt {
 
 impl Ledger {
     /// Reads every delivery anew, folds the facts anew into a new generation, appends the readings that differ to the
-    /// log, and makes the new generation the live one. The projector must be running. If it fails, or the program
-    /// stops, the live generation stays live.
+    /// log, and makes the new generation the live one. The projector must be running, and saving. If it fails, or the
+    /// program stops, the live generation stays live.
     ///
     /// # Errors
-    /// If streams or facts cannot be used, or the projector is not running.
+    /// [`LedgerError::NotTheHolder`] where another process saves the facts; otherwise if streams or facts cannot be
+    /// used, or the projector is not running.
     pub async fn rebuild(&self, rereading: &Rereading, progress: OnProgress<'_>) -> Result<Rebuilt, LedgerError> {
+        let holder = self.holder()?;
         let position = Position {
             // Before asking how far deliveries are read: every event up to here then comes from one of those.
             checkpoint: *self.streams.event_head().borrow(),
             revised_through: EventOffset::START,
             fingerprint: self.kit.fingerprint(),
         };
-        let number = live_generation(&self.streams).await? + 1;
+        let number = self.generations.live(&self.streams).await? + 1;
         let start = Position { checkpoint: EventOffset::START, ..position.clone() };
-        let mut next = Generation::create(&self.directory, number, start).await?;
+        let mut next = Generation::create(&self.generations, number, start, holder.epoch).await?;
         match self.prepare(&mut next, position, rereading, progress).await {
             Ok((rebuilt, adopt)) => {
                 hand_over(next, adopt).await?;
                 Ok(Rebuilt { generation: number, ..rebuilt })
             }
             Err(error) => {
-                next.store.remove().await?;
+                if let Err(error) = next.remove().await {
+                    tracing::warn!(%error, "what was rebuilt until then could not be removed yet");
+                }
                 Err(error)
             }
         }
@@ -115,7 +119,8 @@ impl Ledger {
         let (rebuilt, revised) = self.fill(next, rereading, progress).await?;
         let (held, is_held) = oneshot::channel();
         let (adopt, adoption) = oneshot::channel();
-        self.orders.send(Order::Hold { held, next: adoption }).await.map_err(|_| not_running())?;
+        let orders = self.holder()?.orders;
+        orders.send(Order::Hold { held, next: adoption }).await.map_err(|_| not_running())?;
         is_held.await.map_err(|_| not_running())?;
         for deliveries in revised.chunks(REVISIONS_PER_BATCH) {
             let readings = self.corrections(deliveries, rereading).await?;

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
-use std::path::{Path, PathBuf};
 
 use bus::ids::EventOffset;
 use chrono::{DateTime, Utc};
@@ -17,6 +16,8 @@ use crate::error::LedgerError;
 use crate::facts::Facts;
 use crate::fold::Touched;
 
+pub(crate) mod generations;
+mod postgres;
 mod sqlite;
 
 /// Rows written by one statement: some MB of JSON, so that neither memory nor the statement's limits are stretched.
@@ -119,9 +120,7 @@ impl Batch {
     pub(crate) fn into_rows(self) -> Result<BTreeMap<Table, BTreeMap<String, String>>, LedgerError> {
         let mut tables: BTreeMap<Table, BTreeMap<String, String>> = BTreeMap::new();
         for (table, json) in self.rows {
-            let rows: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&json)
-                .map_err(|source| LedgerError::Unwritable { table: table.name(), source })?;
-            let texts = rows.into_iter().map(|(key, state)| (key, state.get().to_owned()));
+            let texts = states(table, &json)?.into_iter().map(|(key, state)| (key, state.get().to_owned()));
             tables.entry(table).or_default().extend(texts);
         }
         Ok(tables)
@@ -136,6 +135,11 @@ impl Batch {
     }
 }
 
+/// The states in a JSON object, each as it stands there, by key.
+fn states(table: Table, json: &str) -> Result<BTreeMap<String, &RawValue>, LedgerError> {
+    serde_json::from_str(json).map_err(|source| LedgerError::Unwritable { table: table.name(), source })
+}
+
 /// One stored fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -143,27 +147,74 @@ pub(crate) struct Row {
     pub(crate) state: String,
 }
 
-/// The store of one generation.
+/// Where the holder of the lease on the facts writes one generation.
 #[derive(Debug)]
-pub(crate) struct Store {
-    engine: sqlite::Sqlite,
-    path: PathBuf,
+pub(crate) enum Store {
+    Sqlite(sqlite::File),
+    Postgres(postgres::Writer),
 }
 
 impl Store {
-    /// Opens, or creates, the facts of a generation.
-    pub(crate) async fn open(directory: &Path, generation: u64) -> Result<Self, LedgerError> {
-        Self::open_file(path_of(directory, generation)).await
-    }
-
-    /// Opens, or creates, the facts in a file.
-    pub(crate) async fn open_file(path: PathBuf) -> Result<Self, LedgerError> {
-        Ok(Self { engine: sqlite::Sqlite::open(&path).await?, path })
-    }
-
     /// What it includes; the default for a new one.
     pub(crate) async fn position(&mut self) -> Result<Position, LedgerError> {
-        self.engine.position().await
+        match self {
+            Self::Sqlite(file) => file.engine.position().await,
+            Self::Postgres(writer) => writer.position().await,
+        }
+    }
+
+    /// Writes rows and position in one transaction: after a crash either all of it is there or nothing.
+    pub(crate) async fn save(&mut self, batch: &Batch) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(file) => file.engine.save(batch).await,
+            Self::Postgres(writer) => writer.save(batch).await,
+        }
+    }
+
+    /// Closes it.
+    pub(crate) async fn close(self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(file) => file.engine.close().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Closes it and removes what it wrote.
+    pub(crate) async fn remove(self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(file) => file.remove().await,
+            Self::Postgres(writer) => writer.remove().await,
+        }
+    }
+}
+
+/// The facts of one generation as they were at one moment, for reading.
+#[derive(Debug)]
+pub(crate) enum Snapshot {
+    /// A file that nobody writes meanwhile: the one process there is reads it.
+    Sqlite(sqlite::Sqlite),
+    SqliteCopy(sqlite::File),
+    /// A transaction: short, because it keeps the server from tidying up.
+    Postgres(postgres::Reading),
+    PostgresCopy(postgres::Copy),
+}
+
+/// Asks whatever a snapshot is read from the same question.
+macro_rules! ask {
+    ($snapshot:expr, $source:ident => $question:expr) => {
+        match $snapshot {
+            Snapshot::Sqlite($source) => $question,
+            Snapshot::SqliteCopy(sqlite::File { engine: $source, .. }) => $question,
+            Snapshot::Postgres($source) => $question,
+            Snapshot::PostgresCopy($source) => $question,
+        }
+    };
+}
+
+impl Snapshot {
+    /// What it includes; the default for a new one.
+    pub(crate) async fn position(&mut self) -> Result<Position, LedgerError> {
+        ask!(self, source => source.position().await)
     }
 
     /// All facts.
@@ -178,35 +229,23 @@ impl Store {
             vulnerabilities: self.table(Table::Vulnerabilities).await?,
             commits: self.table(Table::Commits).await?,
             first_seen: first_seen.into_iter().map(|(name, (at,))| (name, at)).collect(),
-            data_through: self.engine.data_through().await?,
+            data_through: ask!(self, source => source.data_through().await)?,
         })
-    }
-
-    /// Writes rows and position in one transaction: after a crash either all of it is there or nothing.
-    pub(crate) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
-        self.engine.save(batch).await
     }
 
     /// Rows after a key, in order of keys, at most `limit`.
     pub(crate) async fn rows(&mut self, table: Table, after: &str, limit: u32) -> Result<Vec<Row>, LedgerError> {
-        self.engine.rows(table, after, limit).await
+        ask!(self, source => source.rows(table, after, limit).await)
     }
 
-    /// Writes a copy as it is at this moment into a file that does not exist yet. Readers and writers go on meanwhile.
-    pub(crate) async fn copy_to(&mut self, path: &Path) -> Result<(), LedgerError> {
-        self.engine.copy_to(path).await
-    }
-
-    /// Closes the file.
+    /// Gives it back; a copy is removed.
     pub(crate) async fn close(self) -> Result<(), LedgerError> {
-        self.engine.close().await
-    }
-
-    /// Closes the file and removes it.
-    pub(crate) async fn remove(self) -> Result<(), LedgerError> {
-        let path = self.path;
-        self.engine.close().await?;
-        remove_file(&path)
+        match self {
+            Self::Sqlite(engine) => engine.close().await,
+            Self::SqliteCopy(copy) => copy.remove().await,
+            Self::Postgres(reading) => reading.close().await,
+            Self::PostgresCopy(copy) => copy.close().await,
+        }
     }
 
     async fn table<K: Ord + From<String>, V: DeserializeOwned>(
@@ -235,40 +274,14 @@ impl Store {
 /// Rows read at once: some MB.
 pub(crate) const PAGE_ROWS: u32 = 10_000;
 
-/// The file of a generation.
-pub(crate) fn path_of(directory: &Path, generation: u64) -> PathBuf {
-    directory.join(format!("ledger-{generation}.db"))
-}
-
-/// Removes the file of a generation, if there is one.
-pub(crate) fn remove_generation(directory: &Path, generation: u64) -> Result<(), LedgerError> {
-    remove_file(&path_of(directory, generation))
-}
-
-/// Removes every generation but one: what an earlier one left, and what a rebuild that was cut short did.
-pub(crate) fn remove_others(directory: &Path, live: u64) -> Result<(), LedgerError> {
-    let failed = |source| LedgerError::File { path: directory.display().to_string(), source };
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let generation = name.strip_prefix("ledger-").and_then(|rest| rest.strip_suffix(".db"));
-        if generation.is_some_and(|generation| generation != live.to_string()) {
-            remove_file(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes a database with what the engine keeps beside it.
-pub(crate) fn remove_file(path: &Path) -> Result<(), LedgerError> {
-    for suffix in ["-wal", "-shm", ""] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(LedgerError::File { path: path.display().to_string(), source }),
-        }
-    }
-    Ok(())
+/// The time of the newest event, as it is kept.
+fn read_data_through(text: Option<String>) -> Result<Option<DateTime<Utc>>, LedgerError> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = serde_json::from_value(serde_json::Value::String(text));
+    parsed.map(Some).map_err(|source| LedgerError::Corrupt {
+        table: "position",
+        key: "1".to_owned(),
+        column: "data_through",
+        source,
+    })
 }

@@ -7,5 +7,11 @@ mod installation;
 #[path = "facts/laws.rs"]
 mod laws;
 #[cfg(test)]
+#[path = "facts/postgres.rs"]
+mod postgres;
+#[cfg(test)]
+#[path = "facts/processes.rs"]
+mod processes;
+#[cfg(test)]
 #[path = "facts/sqlite.rs"]
 mod sqlite;

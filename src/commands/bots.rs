@@ -12,6 +12,8 @@ mod given;
 mod rows;
 mod trial;
 
+pub(super) use rows::{at, entries};
+
 pub(super) async fn run(command: Bots, context: Context) -> Ended {
     // A bot that is tried with a file needs nothing around it.
     if let Bots::Test { bot, event } = &command

@@ -15,9 +15,11 @@ use ingest::source::{Secret, Source, Sources};
 use ledger::catalog::{CatalogSettings, EnvironmentSettings, ServiceSettings, TeamSettings};
 use tokio::sync::watch;
 
+use crate::app::roles::Roles;
 use crate::app::{self, Extras, Listen};
 use crate::cli::Demo;
 use crate::config::Config;
+use crate::config::storage::Chosen;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 
@@ -40,6 +42,7 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
         listen: SocketAddr::from(([127, 0, 0, 1], args.port)),
         listen_hooks: None,
         data: directory.path().to_owned(),
+        chosen_storage: Chosen::Sqlite,
         sources: sources()?,
         catalog: catalog(),
         clusters: Vec::new(),
@@ -53,7 +56,7 @@ pub(super) async fn run(args: Demo, context: Context) -> Ended {
     let (begin, bots_begin) = tokio::sync::oneshot::channel();
     let clients: Vec<Arc<dyn Client>> = vec![Arc::new(tools::InventedTools::default())];
     let extras = Extras { clients, bots_begin: Some(bots_begin) };
-    let mut running = app::start_with(&config, Listen::Configured, extras).await?;
+    let mut running = app::start_with(&config, Listen::Configured, Roles::ALL, extras).await?;
     let pinned = crate::config::pinned_now()?;
     let options = Options { seed: args.seed, now: pinned.unwrap_or_else(app::now), scale: args.scale };
     fill(&running.streams, options).await?;

@@ -8,10 +8,7 @@ use crate::cli::Events;
 use crate::client::Server;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
-
-/// First pause before a lost stream is asked for again; it doubles up to the last.
-const RECONNECT_FIRST: Duration = Duration::from_millis(250);
-const RECONNECT_LAST: Duration = Duration::from_secs(10);
+use crate::follow::{self, Follow, Heard};
 
 pub(super) async fn run(command: Events, context: Context) -> Ended {
     let server = Server::find(&context).await?;
@@ -54,34 +51,30 @@ struct Tail {
     count: Option<u64>,
 }
 
-/// Follows the stream over lost connections: it goes on after the last offset that was seen.
 async fn tail(server: &Server, context: &Context, tail: Tail) -> Ended {
-    let mut from = tail.since.unwrap_or_else(|| "latest".to_owned());
+    let from = tail.since.unwrap_or_else(|| "latest".to_owned());
+    let mut follow = Follow::new(server, context.output, vec![("q", tail.query)], from);
     let mut seen = 0_u64;
-    let mut pause = RECONNECT_FIRST;
+    // Counted from the loss of a connection to the end of what came meanwhile.
+    let mut gap = None;
     loop {
-        let before = seen;
-        let query = [("q", tail.query.clone()), ("from", from.clone())];
-        let each = |id: &str, data: &str| {
-            if !id.is_empty() {
-                id.clone_into(&mut from);
+        match follow.next().await? {
+            Heard::Event(_, data) => {
+                print(context, &data)?;
+                seen += 1;
+                gap = gap.map(|events: u64| events + 1);
+                if tail.count.is_some_and(|count| seen >= count) {
+                    return Ok(Exit::Ok);
+                }
             }
-            print(context, data)?;
-            seen += 1;
-            Ok(tail.count.is_none_or(|count| seen < count))
-        };
-        match server.stream(reqwest::Method::GET, "/api/v1/events/stream", &query, each).await {
-            Ok(true) => return Ok(Exit::Ok),
-            Ok(false) => {}
-            Err(failure) if failure.exit == Exit::Unreachable && seen > 0 => {}
-            Err(failure) => return Err(failure),
+            Heard::Place(_) => {}
+            Heard::CaughtUp(_) => {
+                if let Some(events) = gap.take() {
+                    context.output.tell(&follow::filled(events));
+                }
+            }
+            Heard::Lost => gap = Some(0),
         }
-        if seen > before {
-            pause = RECONNECT_FIRST;
-        }
-        context.output.tell(&format!("the connection was lost; asking again in {} ms, from {from}", pause.as_millis()));
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RECONNECT_LAST);
     }
 }
 
@@ -93,7 +86,7 @@ fn print(context: &Context, data: &str) -> Result<(), Failure> {
     context.output.line(&row(&event).join(if context.output.terminal { "  " } else { "\t" }))
 }
 
-fn row(event: &Value) -> Vec<String> {
+pub(super) fn row(event: &Value) -> Vec<String> {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     // `dev.cdevents.change.merged.0.3.0` is `change.merged` to a person; a sender's own type stays as it is.
     let kind = text("type");

@@ -2,7 +2,8 @@
 
 use bus::stop::stopped;
 
-use crate::app::{self, Listen};
+use crate::app::roles::Roles;
+use crate::app::{self, Extras, Listen};
 use crate::cli::Serve;
 use crate::context::Context;
 use crate::exit::{Ended, Exit};
@@ -13,7 +14,10 @@ pub(super) async fn run(args: Serve, context: Context) -> Ended {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
-    let mut running = app::start(&config, Listen::Configured).await?;
+    if let Some(fault) = crate::config::fault()? {
+        bus::faults::ask(fault);
+    }
+    let mut running = app::start_with(&config, Listen::Configured, Roles::of(&args.roles), Extras::default()).await?;
     context.output.tell(&format!("devhose listens at {}", running.url));
     if config.sources.iter().next().is_none() {
         context.output.tell("no source is configured yet: `devhose init` writes a configuration to fill in");

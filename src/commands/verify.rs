@@ -7,7 +7,7 @@ use crate::exit::{Ended, Exit, Failure};
 use crate::progress::Meter;
 
 pub(super) async fn run(context: Context) -> Ended {
-    let streams = Streams::open(&context.config.data).await?;
+    let streams = Streams::open_on(&context.config.storage()).await?;
     let total = streams.delivery_head().borrow().0 + streams.event_head().borrow().0;
     let total = u64::try_from(total).unwrap_or(0);
     let meter = Meter::new(context.progress, "records", total);

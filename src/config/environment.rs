@@ -25,6 +25,9 @@ const RESERVED: [&str; 8] = [
     "DEVHOSE_VERSION",
 ];
 
+/// One that means something only to a program that is built to fail on purpose.
+const FAULT: &str = "DEVHOSE_FAULT";
+
 /// One variable.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
@@ -36,6 +39,7 @@ pub(super) fn variables() -> Vec<(String, String)> {
     let mut found: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name.starts_with(PREFIX) && !RESERVED.contains(&name.as_str()))
+        .filter(|(name, _)| !cfg!(feature = "faults") || name != FAULT)
         .collect();
     found.sort();
     found

@@ -11,7 +11,9 @@ use ::bots::contract::{Bot, Decision, Manifest, Mode};
 use ::bots::lookups::{Lookups, OwnedThing, Owner, Question, Told};
 use ::bots::runtime::{BotSettings, Bots, Outside, Owners, Settings};
 use bus::event::Recorded;
+use bus::lease::Lease;
 use bus::mark::Mark;
+use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::Utc;
 use futures_util::FutureExt as _;
@@ -113,7 +115,7 @@ async fn open(directory: &Path, streams: &Streams, bots: &[&'static dyn Bot], ch
     let settings =
         Settings { bots: BTreeMap::from([(live.to_owned(), settings)]), clock: Arc::new(Utc::now), crash_at: None };
     let outside = Outside { clients: vec![Arc::new(chat)], owners: Arc::new(OneTeam) };
-    Bots::open(directory, streams.clone(), bots, settings, outside).await.unwrap()
+    Bots::open(&Tables::Sqlite(directory.to_owned()), streams.clone(), bots, settings, outside).await.unwrap()
 }
 
 /// From the durable delivery of a kill to the call that posts its message.
@@ -125,7 +127,7 @@ async fn lag() -> Figures {
     let (stop, stopped) = watch::channel(false);
     let normalizer = tokio::spawn(ingest::normalizer::run(streams.clone(), stopped.clone()));
     let running = bots.clone();
-    let runtime = tokio::spawn(async move { running.run(stopped).await });
+    let runtime = tokio::spawn(async move { running.run(Lease::sole(), stopped).await });
     let live = demo::live(Options { seed: 7, now: Utc::now(), scale: 1.0 });
     let kills = live.map(|(_, delivery)| delivery).filter(|delivery| delivery.source.as_str() == CLUSTER_SOURCE);
     let mut times = Vec::new();
@@ -175,7 +177,7 @@ async fn throughput(count: usize) -> Figures {
     let events = head.0 as f64;
     let (started, busy) = (Instant::now(), processor_time());
     let running = bots.clone();
-    let runtime = tokio::spawn(async move { running.run(stopped).await });
+    let runtime = tokio::spawn(async move { running.run(Lease::sole(), stopped).await });
     bots.wait_until_idle(head).await.unwrap();
     let (wall, busy) = (started.elapsed().as_secs_f64(), (processor_time() - busy).as_secs_f64());
     stop.send_replace(true);

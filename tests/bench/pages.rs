@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use bots::lookups::{OwnedThing, Owner};
 use bots::runtime::{Bots, Outside, Owners};
+use bus::lease::Lease;
+use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::Utc;
 use ingest::demo::{self, Options};
@@ -54,11 +56,13 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
             rules: ledger::rules::Rules::default(),
             calendar: ledger::window::Calendar::default(),
         };
-        let ledger = Arc::new(Ledger::open(directory.path(), streams.clone(), settings).await.unwrap());
+        let ledger = Arc::new(
+            Ledger::open(&Tables::Sqlite(directory.path().to_owned()), streams.clone(), settings).await.unwrap(),
+        );
         let (stop, stopped) = watch::channel(false);
         let tasks = (
             tokio::spawn(ingest::normalizer::run(streams.clone(), stopped.clone())),
-            tokio::spawn(Arc::clone(&ledger).run(stopped.clone())),
+            tokio::spawn(Arc::clone(&ledger).run(Lease::sole(), stopped.clone())),
         );
         while streams.checkpoint(ingest::normalizer::READER).await.unwrap() < streams.delivery_head().borrow().0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -117,5 +121,7 @@ async fn open_bots(directory: &Path, streams: &Streams) -> Bots {
     }
     let settings = bots::runtime::Settings { bots: BTreeMap::new(), clock: Arc::new(Utc::now), crash_at: None };
     let outside = Outside { clients: Vec::new(), owners: Arc::new(Nobody) };
-    Bots::open(directory, streams.clone(), bots::builtin::BOTS, settings, outside).await.unwrap()
+    Bots::open(&Tables::Sqlite(directory.to_owned()), streams.clone(), bots::builtin::BOTS, settings, outside)
+        .await
+        .unwrap()
 }

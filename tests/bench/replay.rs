@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bus::lease::Lease;
+use bus::storage::Tables;
 use bus::streams::Streams;
 use chrono::Utc;
 use ingest::demo::{self, Options};
@@ -53,9 +55,11 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
             rules: ledger::rules::Rules::default(),
             calendar: ledger::window::Calendar::default(),
         };
-        let ledger = Arc::new(Ledger::open(directory.path(), streams.clone(), settings).await.unwrap());
+        let ledger = Arc::new(
+            Ledger::open(&Tables::Sqlite(directory.path().to_owned()), streams.clone(), settings).await.unwrap(),
+        );
         let started = Instant::now();
-        let projector = tokio::spawn(Arc::clone(&ledger).run(stopped));
+        let projector = tokio::spawn(Arc::clone(&ledger).run(Lease::sole(), stopped));
         ledger.wait_for(head).await.unwrap();
         let folded = rate(usize::try_from(head.0).unwrap(), started);
         stop.send_replace(true);

@@ -156,6 +156,15 @@ async fn a_wrong_secret_ends_with_4() {
     assert_eq!(program.stop().exit, 0);
 }
 
+#[test]
+fn a_program_that_is_not_built_to_fail_cannot_be_told_to() {
+    let home = Home::new();
+    let told = home.command(&["serve"]).env("DEVHOSE_FAULT", "kill@after-commit").output().unwrap();
+    let said = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.status.code(), Some(2), "{said}");
+    assert!(said.contains("environment variable DEVHOSE_FAULT: unknown field `fault`"), "{said}");
+}
+
 #[tokio::test]
 async fn a_second_process_on_the_same_data_ends_with_6() {
     let home = Home::new();

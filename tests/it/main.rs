@@ -13,13 +13,13 @@ mod cluster;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod crash_loops;
+#[cfg(test)]
 mod forge;
 #[cfg(test)]
 mod git;
 #[cfg(test)]
 mod hooks;
-#[cfg(test)]
-mod kill;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
@@ -28,5 +28,9 @@ mod program;
 mod replay;
 #[cfg(test)]
 mod senders;
+#[cfg(test)]
+mod streams;
+#[cfg(test)]
+mod subscriptions;
 #[cfg(test)]
 mod tidy;

@@ -114,6 +114,11 @@ impl Home {
         Self::start(command, Says::OnStderr).await
     }
 
+    /// `devhose serve` at that address, such as one that a program had before.
+    pub(crate) async fn serve_at(&self, address: &str) -> Program {
+        Self::start(self.command(&["serve", "--listen", address]), Says::OnStderr).await
+    }
+
     /// `devhose demo` at any free port.
     pub(crate) async fn demo(&self, scale: &str) -> Program {
         let args = ["demo", "--port", "0", "--no-open", "--quiet", "--scale", scale];

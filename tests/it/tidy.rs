@@ -84,6 +84,14 @@ fn crates_know_only_those_below_them() {
 }
 
 #[test]
+fn the_judge_shares_nothing_with_the_program() {
+    let manifest = fs::read_to_string(root().join("tests/judge/Cargo.toml")).unwrap();
+    for name in CRATES.iter().chain(&["devhose"]) {
+        assert!(!manifest.lines().any(|line| line.starts_with(&format!("{name}."))), "the judge must not know {name}");
+    }
+}
+
+#[test]
 fn vendor_names_stand_only_with_their_senders_and_clients() {
     let vendors = ["github", "gitlab", "bitbucket", "jenkins", "pagerduty", "slack", "jira", "argocd", "sonarqube"];
     let outside: Vec<_> = sources()

@@ -17,12 +17,14 @@ use crate::site::App;
 use crate::state::BadValue;
 
 mod bots;
+mod deliveries;
 mod events;
 mod import;
 mod metrics;
 mod rebuild;
 mod sources;
 mod stream;
+pub(crate) mod subscriptions;
 
 pub(crate) use events::{document, read_query};
 
@@ -31,7 +33,9 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/stream", get(stream::events))
+        .route("/api/v1/events/ws", get(stream::socket::events))
         .route("/api/v1/events/{id}", get(events::one))
+        .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/metrics", get(metrics::list))
         .route("/api/v1/metrics/{metric}", get(metrics::one))
         .route("/api/v1/metrics/{metric}/evidence", get(metrics::evidence))
@@ -54,6 +58,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/v1/import/{*source}", post(import::store))
         .route("/api/v1/known/{*source}", post(import::known))
         .route("/api/v1/rebuild/{mode}", post(rebuild::start))
+        .merge(subscriptions::router())
+        .layer(axum::Extension(stream::socket::Sockets::default()))
         .layer(axum::extract::DefaultBodyLimit::max(import::BATCH_BYTES_MAX))
         .layer(axum::middleware::from_fn(same_origin))
 }
@@ -75,11 +81,13 @@ pub(crate) struct ApiError {
     status: StatusCode,
     error: String,
     remedy: Option<String>,
+    /// A figure that whoever asked needs to go on.
+    figure: Option<(&'static str, i64)>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), remedy: None }
+        Self { status, error: error.into(), remedy: None, figure: None }
     }
 
     pub(crate) fn not_found(what: &str, name: &str) -> Self {
@@ -90,6 +98,11 @@ impl ApiError {
         self.remedy = Some(remedy.into());
         self
     }
+
+    fn with(mut self, name: &'static str, value: i64) -> Self {
+        self.figure = Some((name, value));
+        self
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -97,7 +110,11 @@ impl IntoResponse for ApiError {
         if self.status.is_server_error() {
             tracing::error!(error = self.error, "an API request failed");
         }
-        answer_as(self.status, &json!({"error": self.error, "try": self.remedy}))
+        let mut document = json!({"error": self.error, "try": self.remedy});
+        if let (Some((name, value)), Some(fields)) = (self.figure, document.as_object_mut()) {
+            fields.insert(name.to_owned(), json!(value));
+        }
+        answer_as(self.status, &document)
     }
 }
 

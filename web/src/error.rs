@@ -21,7 +21,8 @@ pub(crate) enum PageError {
     /// There is no such thing.
     #[error("there is no {kind} {name:?}")]
     NotFound {
-        /// `page`, `team`, `service`, `metric`, `repository`, `event`, `bot`, `run`.
+        /// `page`, `team`, `service`, `metric`, `repository`, `event`, `bot`, `run`,
+        /// `subscription`, `attempt`.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -73,6 +74,8 @@ impl PageError {
                 let (list, means) = match *kind {
                     "team" => ("teams", UNHEARD),
                     "bot" => ("bots", "The program has no bot of that name."),
+                    "subscription" => ("subscriptions", "Nobody made a subscription of that name, or it was deleted."),
+                    "attempt" => ("subscriptions", "It never was, or is so old that it is not kept any more."),
                     "run" => ("bots", "It never was, or is so old that it is not kept any more."),
                     _ => ("services", UNHEARD),
                 };

@@ -32,15 +32,9 @@ pub(crate) fn router() -> Router<App> {
         .route("/readyz", get(ready))
 }
 
-/// Ready once the log answers and Ledger is no further behind than a moment's work.
+/// Ready once the log answers.
 async fn ready(axum::extract::State(app): axum::extract::State<App>) -> Response {
-    match app.streams.checkpoint(ingest::normalizer::READER).await {
-        Ok(position) => {
-            let behind = app.streams.delivery_head().borrow().0 - position;
-            (StatusCode::OK, format!("ready, {behind} deliveries to interpret\n")).into_response()
-        }
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the log does not answer: {error}\n")).into_response(),
-    }
+    crate::health::ready(&app.streams, "").await
 }
 
 /// What stands around a page of events.

@@ -21,6 +21,8 @@ pub(crate) enum Tab {
     Events,
     /// `/bots`
     Bots,
+    /// `/subscriptions`
+    Subscriptions,
     /// `/sources`
     Sources,
     /// Any page that is under none of them.
@@ -28,12 +30,13 @@ pub(crate) enum Tab {
 }
 
 /// The items in order: tab, address, name.
-const TABS: [(Tab, &str, &str); 6] = [
+const TABS: [(Tab, &str, &str); 7] = [
     (Tab::NorthStar, "/", "North Star"),
     (Tab::Teams, "/teams", "Teams"),
     (Tab::Services, "/services", "Services"),
     (Tab::Events, "/events", "Events"),
     (Tab::Bots, "/bots", "Bots"),
+    (Tab::Subscriptions, "/subscriptions", "Subscriptions"),
     (Tab::Sources, "/sources", "Sources"),
 ];
 

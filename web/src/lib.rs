@@ -15,6 +15,7 @@ mod export;
 mod figure;
 mod format;
 mod happenings;
+mod health;
 mod layout;
 mod nearest;
 mod pages;
@@ -25,10 +26,13 @@ mod sentence;
 mod site;
 mod standing;
 mod state;
+mod subscriptions;
 mod table;
+mod tail;
 #[cfg(test)]
 mod testing;
 
 pub use answers::Answers;
+pub use health::health_router;
 pub use router::{router, site_router};
 pub use site::{App, FirstSteps, Site, Watched, Watches};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -23,6 +23,8 @@ use crate::layout::{Layout, Tab, Theme};
 use crate::pages::{self, Page};
 use crate::request::{Format, Reply, Request, SUFFIXES};
 use crate::site::{App, Served, Site};
+use crate::subscriptions;
+use crate::tail::Tail;
 
 /// Only our own files, no inline script or style, no framing: a page that shows what senders wrote must not run it.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -34,7 +36,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub fn router(app: App) -> Router {
     let bus = Bus { streams: app.streams.clone(), watches: Arc::clone(&app.watches) };
     let served = Served { site: app.site.clone(), happenings: Arc::new(bus) };
-    let events = explorer::router().merge(bots::router()).merge(api::router()).with_state(app);
+    let tail = Tail::new(app.streams.clone());
+    let events = explorer::router().merge(bots::router()).merge(subscriptions::router()).merge(api::router());
+    let events = events.layer(Extension(tail)).with_state(app);
     finished(metric_pages(served).merge(events))
 }
 
@@ -52,7 +56,7 @@ fn metric_pages(served: Served) -> Router {
     let mut router = Router::new()
         .route("/a/{file}", get(assets::serve))
         .route("/theme", get(pages::theme::choose))
-        .route("/healthz", get(|| async { ([("devhose-version", env!("CARGO_PKG_VERSION"))], "ok\n") }));
+        .route("/healthz", get(crate::health::healthy));
     for page in pages::PAGES {
         for path in paths(page) {
             router =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bots::runtime::Bots;
 use bus::streams::Streams;
+use bus::subscriptions::Subscriptions;
 use chrono::{DateTime, Utc};
 use ingest::hooks::Hooks;
 use ledger::ledger::Ledger;
@@ -28,6 +29,8 @@ pub struct App {
     pub hooks: Hooks,
     /// For the pages of bots.
     pub bots: Bots,
+    /// For the pages of subscriptions.
+    pub subscriptions: Subscriptions,
     /// For the page of sources: how each watch stands.
     pub watches: Watches,
     /// Turns true when the program stops: live streams then end.

@@ -83,7 +83,7 @@ impl GitHub {
             if host == HOST { "https://api.github.com".to_owned() } else { format!("https://{host}/api/v3") }
         });
         Ok(Self {
-            http: Http::new(Veil::new(settings.secrets()))?,
+            http: Http::new([base.as_str()], Veil::new(settings.secrets()))?,
             host,
             base,
             access: access::of(settings)?,

@@ -1,19 +1,17 @@
-//! How tools are asked over HTTP: one client with its time limits and a limit of what is read, and errors that tell
-//! whether the tool may have heard the request.
+//! How tools are asked over HTTP: through the one way by which requests leave, open to the addresses that the operator
+//! wrote, and with errors that tell whether the tool may have heard the request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
-use http::{HeaderMap, StatusCode};
+use bus::egress::{Egress, End, Failure, Limits, Settings};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
 
 use super::Problem;
 use super::secrets::Veil;
 use super::settings::ClientError;
-
-/// A tool that is there accepts a connection within this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// No single answer takes longer: less than the runtime waits for an attempt, so that the reason is ours to say.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -27,8 +25,20 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Asks one tool.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: reqwest::Client,
+    egress: Egress,
+    answer_timeout: Duration,
     veil: Arc<Veil>,
+}
+
+/// What a tool is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+    /// What keeps it from being sent, in words.
+    wrong: Option<&'static str>,
 }
 
 /// What a tool answered.
@@ -54,27 +64,28 @@ pub(super) enum Broken {
 }
 
 impl Http {
-    /// A client that never says any of these secrets.
+    /// A client for these addresses, which the operator wrote, that never says any of these secrets.
     ///
     /// # Errors
-    /// If encryption is not set up.
-    pub(super) fn new(veil: Veil) -> Result<Self, ClientError> {
-        Self::within(ANSWER_TIMEOUT, veil)
+    /// If one is no address, or encryption is not set up.
+    pub(super) fn new<'a>(urls: impl IntoIterator<Item = &'a str>, veil: Veil) -> Result<Self, ClientError> {
+        Self::within(ANSWER_TIMEOUT, urls, veil)
     }
 
     /// The same for tools that must answer within this.
     ///
     /// # Errors
-    /// If encryption is not set up.
-    pub(super) fn within(answer: Duration, veil: Veil) -> Result<Self, ClientError> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("devhose/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(answer)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| ClientError::Http(veil.over(&in_words(&error))))?;
-        Ok(Self { client, veil: Arc::new(veil) })
+    /// If one is no address, or encryption is not set up.
+    pub(super) fn within<'a>(
+        answer_timeout: Duration,
+        urls: impl IntoIterator<Item = &'a str>,
+        veil: Veil,
+    ) -> Result<Self, ClientError> {
+        let mut settings = Settings::default();
+        let opened = urls.into_iter().try_for_each(|url| settings.open(url));
+        let egress = opened.and_then(|()| Egress::new(settings));
+        let egress = egress.map_err(|error| ClientError::Http(veil.over(&error.to_string())))?;
+        Ok(Self { egress, answer_timeout, veil: Arc::new(veil) })
     }
 
     /// A text without secrets, for whoever reads it.
@@ -82,45 +93,77 @@ impl Http {
         self.veil.over(text)
     }
 
-    pub(super) fn get(&self, url: &str) -> reqwest::RequestBuilder {
-        self.client.get(url)
-    }
-
-    pub(super) fn post(&self, url: &str) -> reqwest::RequestBuilder {
-        self.client.post(url)
-    }
-
-    pub(super) fn request(&self, method: http::Method, url: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, url)
-    }
-
     /// Sends, and reads the whole answer.
-    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
-        let answer = request.send().await.map_err(|error| self.broken(error))?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let mut body = BytesMut::new();
-        let mut chunks = answer.bytes_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| self.broken(error))?;
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(Broken::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
+    pub(super) async fn send(&self, call: Call) -> Result<Answer, Broken> {
+        let not_sent = |words: &str| Broken::NotSent(self.veil.over(words));
+        if let Some(wrong) = call.wrong {
+            return Err(not_sent(wrong));
         }
-        Ok(Answer { status, headers, body: body.freeze() })
+        let uri = self.egress.check(&call.url).map_err(|refused| not_sent(&refused.to_string()))?;
+        let mut sent = http::Request::new(call.body);
+        *sent.method_mut() = call.method;
+        *sent.uri_mut() = uri;
+        *sent.headers_mut() = call.headers;
+        let limits = Limits { total: self.answer_timeout, body_bytes_max: ANSWER_BYTES_MAX };
+        let answer = self.egress.send(sent, limits).await.outcome.map_err(|failure| self.broken(&failure))?;
+        match answer.end {
+            End::Whole => Ok(Answer { status: answer.status, headers: answer.headers, body: answer.body }),
+            End::TooLarge => Err(Broken::TooLarge),
+            End::TimedOut => Err(self.broken(&Failure::NoAnswerInTime)),
+            End::Broken(words) => Err(self.broken(&Failure::Broken(words))),
+        }
     }
 
-    fn broken(&self, error: reqwest::Error) -> Broken {
-        let not_sent = error.is_connect() || error.is_builder();
-        let timed_out = error.is_timeout();
-        // The address of a webhook is a secret.
-        let words = self.veil.over(&in_words(&error.without_url()));
-        match (not_sent, timed_out) {
-            (true, true) => Broken::NotSent(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())),
-            (true, false) => Broken::NotSent(format!("no connection: {words}")),
-            (false, true) => Broken::NoAnswer("no answer in time".to_owned()),
-            (false, false) => Broken::NoAnswer(format!("the connection broke: {words}")),
+    fn broken(&self, failure: &Failure) -> Broken {
+        let words = self.veil.over(&failure.to_string());
+        if failure.unheard() { Broken::NotSent(words) } else { Broken::NoAnswer(words) }
+    }
+}
+
+impl Call {
+    pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
+        Self { method, url: url.into(), headers: HeaderMap::new(), body: Bytes::new(), wrong: None }
+    }
+
+    pub(super) fn get(url: impl Into<String>) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    pub(super) fn post(url: impl Into<String>) -> Self {
+        Self::new(Method::POST, url)
+    }
+
+    /// With these headers and no others.
+    pub(super) fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(super) fn json(mut self, body: &Value) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body(body.to_string().into())
+    }
+
+    pub(super) fn query(mut self, query: &[(&str, String)]) -> Self {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.url = format!("{}?{query}", self.url);
+        self
+    }
+
+    pub(super) fn bearer(mut self, token: &str) -> Self {
+        match HeaderValue::from_str(&format!("Bearer {token}")) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.headers.insert(header::AUTHORIZATION, value);
+            }
+            Err(_) => self.wrong = Some("the token holds characters that cannot be sent"),
         }
+        self
     }
 }
 

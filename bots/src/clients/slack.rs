@@ -72,9 +72,11 @@ impl Slack {
             }
         }
         let trimmed = |url: &String| url.trim_end_matches('/').to_owned();
+        let api = settings.url.as_ref().map_or_else(|| API.to_owned(), trimmed);
+        let urls = settings.webhooks.values().map(SecretText::reveal).chain([api.as_str()]);
         Ok(Self {
-            http: Http::new(Veil::new(settings.secrets()))?,
-            api: settings.url.as_ref().map_or_else(|| API.to_owned(), trimmed),
+            http: Http::new(urls, Veil::new(settings.secrets()))?,
+            api,
             token,
             webhooks: settings.webhooks.iter().map(|(channel, url)| (channel_name(channel), url.clone())).collect(),
             workspace: settings.workspace.as_ref().map(trimmed),

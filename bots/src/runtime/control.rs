@@ -61,7 +61,8 @@ pub(crate) async fn wake(core: &Core) -> Result<(), BotError> {
     Ok(())
 }
 
-fn look_again(core: &Core, entry: &Entry) {
+/// The bot's reader takes from the store what was changed there.
+pub(crate) fn look_again(core: &Core, entry: &Entry) {
     entry.reload.store(true, Ordering::Release);
     entry.wake.notify_one();
     core.stepped();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::event::Recorded;
+use bus::key::bounded;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -50,7 +51,7 @@ impl Work {
             event: event.event.id,
             event_offset: event.offset,
             round: 0,
-            key: event.event.key.0.clone(),
+            key: bounded(&event.event.key.0).into_owned(),
             kind: event.event.kind.name().to_owned(),
             subject: event.event.subject.clone(),
             status: RunStatus::Retrying,
@@ -246,10 +247,10 @@ impl Known for Decider {
     }
 
     fn new_actions(&self, event: &Recorded) -> usize {
-        let (key, until) = (&event.event.key.0, event.event.time);
+        let (key, until) = (bounded(&event.event.key.0), event.event.time);
         let since = until - LOOP_WITHIN;
-        let here = self.fresh.iter().filter(|(on, at)| on == key && *at > since && *at <= until).count();
-        let recorded = self.core.store.new_actions(self.entry.name(), key, [since, until]);
+        let here = self.fresh.iter().filter(|(on, at)| *on == key && *at > since && *at <= until).count();
+        let recorded = self.core.store.new_actions(self.entry.name(), &key, [since, until]);
         here + usize::try_from(self.handle.block_on(recorded).unwrap_or(0)).unwrap_or(usize::MAX)
     }
 }

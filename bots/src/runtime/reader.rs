@@ -215,13 +215,16 @@ impl Reader {
         };
         let due_changed = outcomes.iter().any(later);
         self.runs_since_prune += outcomes.len();
+        // Nothing is decided while it is paused. So a pause that is written with decisions is a new one; any other may
+        // be over by now.
+        let paused = self.standing.paused.clone().filter(|_| !outcomes.is_empty());
         let manifest = &self.entry.manifest;
         let batch = Batch {
             bot: manifest.name,
             version: manifest.version,
             mode: self.entry.mode(),
             now: self.core.now(),
-            standing: self.standing.clone(),
+            standing: Standing { paused, ..self.standing.clone() },
             outcomes,
         };
         let committed = self.core.store.commit(batch).await?;

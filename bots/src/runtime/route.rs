@@ -1,5 +1,7 @@
 //! Where an action goes, and by what name later actions find what it became. Pure, but for the catalog.
 
+use bus::key::bounded;
+
 use super::Outside;
 use super::shared::Entry;
 use crate::action::{Action, Audience};
@@ -26,7 +28,8 @@ pub(crate) fn place(outside: &Outside, entry: &Entry, action: &Action) -> Result
         (None, Some(repository)) => format!("no tool is configured that does {} in {repository}", action.name()),
         (None, None) => format!("no tool is configured that does {}", action.name()),
     })?;
-    Ok(Place { lane: Lane { client: client.to_owned(), destination: destination.name }, channel })
+    let destination = bounded(&destination.name).into_owned();
+    Ok(Place { lane: Lane { client: client.to_owned(), destination }, channel })
 }
 
 /// The action with its audience as the channel that was found for it.
@@ -56,7 +59,9 @@ fn channel(outside: &Outside, entry: &Entry, audience: &Audience) -> Result<Stri
 pub(crate) fn message_of(action: &Action) -> Option<String> {
     match action {
         Action::PostMessage { group, .. } => group.as_deref().map(group_name),
-        Action::Comment { repository, number, topic, .. } => Some(format!("comment/{repository}#{number}/{topic}")),
+        Action::Comment { repository, number, topic, .. } => {
+            Some(bounded(&format!("comment/{repository}#{number}/{topic}")).into_owned())
+        }
         Action::RequestReviewers { .. }
         | Action::AddLabels { .. }
         | Action::SaveState { .. }
@@ -77,5 +82,5 @@ pub(crate) fn thread_of(action: &Action) -> Option<String> {
 }
 
 fn group_name(group: &str) -> String {
-    format!("message/{group}")
+    bounded(&format!("message/{group}")).into_owned()
 }

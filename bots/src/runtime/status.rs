@@ -34,7 +34,8 @@ pub(crate) async fn of(core: &Core, entry: &Entry) -> Result<BotStatus, BotError
     Ok(BotStatus {
         manifest: entry.manifest,
         mode: entry.mode(),
-        paused: entry.paused(),
+        // Another process may have paused it.
+        paused: standing.paused,
         state: state(&figures, standing.failures_in_row),
         last_failure: standing.last_failure,
         checkpoint,

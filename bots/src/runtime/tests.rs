@@ -1,6 +1,7 @@
 //! The runtime with bots and a tool made for the test, and a clock that only the test moves.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use bus::delivery::{NewDelivery, Verification};
 use bus::event::{Event, Recorded};
 use bus::ids::{DeliveryId, EventId, EventOffset, OrderKey, ReaderName, SourceName};
 use bus::kind::Kind;
+use bus::lease::Lease;
+use bus::storage::{PostgresSettings, Tables};
 use bus::streams::{Reading, Streams};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use futures_util::FutureExt;
@@ -31,6 +34,8 @@ mod flow;
 mod guard;
 mod order;
 mod outbox;
+mod postgres;
+mod processes;
 mod trials;
 
 const NORMALIZER: ReaderName = ReaderName("normalizer");
@@ -225,9 +230,61 @@ impl Owners for Catalog {
     }
 }
 
+/// An engine under test, and the databases that were made for the test.
+struct Engine {
+    is_postgres: bool,
+    databases: Mutex<Vec<String>>,
+}
+
+impl Engine {
+    fn sqlite() -> Self {
+        Self { is_postgres: false, databases: Mutex::default() }
+    }
+
+    fn postgres() -> Self {
+        Self { is_postgres: true, databases: Mutex::default() }
+    }
+
+    /// Where an installation keeps its tables; streams are always in the directory.
+    async fn tables(&self, directory: &Path) -> Tables {
+        if !self.is_postgres {
+            return Tables::Sqlite(directory.to_owned());
+        }
+        let url = postgres::create().await;
+        self.databases.lock().unwrap().push(url.clone());
+        Tables::Postgres(PostgresSettings::new(url))
+    }
+
+    fn databases(&self) -> Vec<String> {
+        self.databases.lock().unwrap().clone()
+    }
+
+    async fn end_sessions(&self) {
+        for url in self.databases() {
+            postgres::end_sessions(&url).await;
+        }
+    }
+
+    async fn end(self) {
+        for url in self.databases() {
+            postgres::remove(&url).await;
+        }
+    }
+}
+
+/// Runs a case over every engine.
+async fn over_every_engine(case: impl AsyncFn(&Engine)) {
+    for engine in [Engine::sqlite(), Engine::postgres()] {
+        case(&engine).await;
+        engine.end().await;
+    }
+}
+
 /// A data directory with the runtime that may run over it.
 struct Installation {
-    directory: tempfile::TempDir,
+    /// Held only to be removed in the end.
+    _directory: tempfile::TempDir,
+    tables: Tables,
     streams: Streams,
     now: Arc<Mutex<DateTime<Utc>>>,
     chat: Arc<Chat>,
@@ -240,6 +297,8 @@ struct Running {
     bots: Bots,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), BotError>>,
+    /// Says that the lease is lost; dropped, it is lost too.
+    keeper: Option<watch::Sender<bool>>,
 }
 
 fn start_of_tests() -> DateTime<Utc> {
@@ -247,11 +306,12 @@ fn start_of_tests() -> DateTime<Utc> {
 }
 
 impl Installation {
-    async fn new(chat: Arc<Chat>) -> Self {
+    async fn new(engine: &Engine, chat: Arc<Chat>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let streams = Streams::open(directory.path()).await.unwrap();
         Self {
-            directory,
+            tables: engine.tables(directory.path()).await,
+            _directory: directory,
             streams,
             now: Arc::new(Mutex::new(start_of_tests())),
             chat,
@@ -274,15 +334,26 @@ impl Installation {
             crash_at: self.crash_at,
         };
         let outside = Outside { clients: vec![Arc::clone(&self.chat) as Arc<dyn Client>], owners: Arc::new(Catalog) };
-        Bots::open(self.directory.path(), self.streams.clone(), bots, settings, outside).await.unwrap()
+        Bots::open(&self.tables, self.streams.clone(), bots, settings, outside).await.unwrap()
     }
 
     async fn start(&self, bots: &[&'static dyn Bot]) -> Running {
-        let bots = self.open(bots).await;
+        self.run(self.open(bots).await).await
+    }
+
+    /// Runs them as the only ones who may, from now on.
+    async fn run(&self, bots: Bots) -> Running {
+        let (lease, keeper) = match &self.tables {
+            Tables::Sqlite(_) => (Lease::sole(), None),
+            Tables::Postgres(settings) => {
+                let (lease, keeper) = postgres::take_lease(&settings.url).await;
+                (lease, Some(keeper))
+            }
+        };
         let (stop, stopped) = watch::channel(false);
         let running = bots.clone();
-        let task = tokio::spawn(async move { running.run(stopped).await });
-        Running { bots, stop, task }
+        let task = tokio::spawn(async move { running.run(lease, stopped).await });
+        Running { bots, stop, task, keeper }
     }
 
     /// Records an event `change.merged` with that key and subject.
@@ -390,6 +461,11 @@ impl Running {
         self.stop.send_replace(true);
         tokio::time::timeout(PATIENCE, self.task).await.expect("it should stop").unwrap().unwrap();
         self.bots.close().await;
+    }
+
+    /// How it ends by itself.
+    async fn ended(self) -> Result<(), BotError> {
+        tokio::time::timeout(PATIENCE, self.task).await.expect("it should end").unwrap()
     }
 
     /// As if the process had been killed.

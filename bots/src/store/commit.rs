@@ -10,6 +10,7 @@ use crate::contract::Mode;
 use crate::error::BotError;
 use crate::runtime::record::{ActionStatus, AskedRecord};
 
+pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
 /// An action to be recorded.
@@ -72,6 +73,6 @@ pub(crate) struct Committed {
 impl Store {
     /// Writes what bots decided, in one transaction: after a crash either all of it is there or nothing.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, BotError> {
-        self.engine.commit(batch).await
+        ask!(self, engine => engine.commit(batch).await)
     }
 }

@@ -10,6 +10,8 @@ use crate::error::BotError;
 use crate::lookups::Asked;
 use crate::runtime::record::{DeadLetter, Outcomes, RunId, RunRecord, RunSummary, Toil};
 
+mod postgres;
+mod rows;
 mod sqlite;
 
 /// Figures of one bot.
@@ -51,31 +53,31 @@ pub(crate) enum Which<'a> {
 impl Store {
     /// The figures of a bot.
     pub(crate) async fn figures(&self, bot: &str, now: DateTime<Utc>) -> Result<Figures, BotError> {
-        self.engine.figures(bot, now).await
+        ask!(self, engine => engine.figures(bot, now).await)
     }
 
     /// Runs with their actions.
     pub(crate) async fn runs(&self, which: Which<'_>) -> Result<Vec<RunSummary>, BotError> {
-        self.engine.runs(which).await
+        ask!(self, engine => engine.runs(which).await)
     }
 
     /// Everything known of a run.
     pub(crate) async fn run_record(&self, id: RunId) -> Result<Option<RunRecord>, BotError> {
-        self.engine.run_record(id).await
+        ask!(self, engine => engine.run_record(id).await)
     }
 
     /// The runs of a bot for an event that came to a decision, in order of rounds.
     pub(crate) async fn originals(&self, bot: &str, event: EventId) -> Result<Vec<Original>, BotError> {
-        self.engine.originals(bot, event).await
+        ask!(self, engine => engine.originals(bot, event).await)
     }
 
     /// What was given up, newest first.
     pub(crate) async fn dead_letters(&self, bot: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, BotError> {
-        self.engine.dead_letters(bot, limit).await
+        ask!(self, engine => engine.dead_letters(bot, limit).await)
     }
 
     /// Whether runs because of events up to an offset are tried again or waiting.
     pub(crate) async fn is_deciding(&self, bot: &str, upto: EventOffset) -> Result<bool, BotError> {
-        self.engine.is_deciding(bot, upto).await
+        ask!(self, engine => engine.is_deciding(bot, upto).await)
     }
 }

@@ -11,6 +11,8 @@ use crate::clients::Receipt;
 use crate::error::BotError;
 use crate::runtime::record::{ActionStatus, Attempt};
 
+mod postgres;
+mod rows;
 mod sqlite;
 
 /// Names an action in the store.
@@ -78,41 +80,41 @@ pub(crate) struct Announcement {
 impl Store {
     /// Every lane in which there is something to be performed.
     pub(crate) async fn open_lanes(&self) -> Result<BTreeSet<Lane>, BotError> {
-        self.engine.open_lanes().await
+        ask!(self, engine => engine.open_lanes().await)
     }
 
     /// Actions of a bot that are to be performed.
     pub(crate) async fn open_actions(&self, bot: &str) -> Result<u64, BotError> {
-        self.engine.open_actions(bot).await
+        ask!(self, engine => engine.open_actions(bot).await)
     }
 
     /// The first action of a bot in a lane that does not wait for the message in whose thread it belongs.
     pub(crate) async fn first_action(&self, lane: &Lane, bot: &str) -> Result<Option<OpenAction>, BotError> {
-        self.engine.first_action(lane, bot).await
+        ask!(self, engine => engine.first_action(lane, bot).await)
     }
 
     /// Notes that a tool is about to be called. False if the action was superseded meanwhile.
     pub(crate) async fn begin_attempt(&self, id: ActionId) -> Result<bool, BotError> {
-        self.engine.begin_attempt(id).await
+        ask!(self, engine => engine.begin_attempt(id).await)
     }
 
     /// Writes how an action stands after an attempt. One that is to be tried again gives way to a later update.
     pub(crate) async fn settle(&self, action: &OpenAction, performed: Option<&Performed>) -> Result<(), BotError> {
-        self.engine.settle(action, performed).await
+        ask!(self, engine => engine.settle(action, performed).await)
     }
 
     /// Performed actions that the bus was not told of, oldest first.
     pub(crate) async fn to_announce(&self, limit: u32) -> Result<Vec<Announcement>, BotError> {
-        self.engine.to_announce(limit).await
+        ask!(self, engine => engine.to_announce(limit).await)
     }
 
     /// Notes that the bus was told.
     pub(crate) async fn announced(&self, ids: &[ActionId]) -> Result<(), BotError> {
-        self.engine.announced(ids).await
+        ask!(self, engine => engine.announced(ids).await)
     }
 
     /// Performed actions that the bus was not told of.
     pub(crate) async fn unannounced(&self) -> Result<u64, BotError> {
-        self.engine.unannounced().await
+        ask!(self, engine => engine.unannounced().await)
     }
 }

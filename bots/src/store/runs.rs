@@ -10,6 +10,8 @@ use crate::contract::Mode;
 use crate::error::BotError;
 use crate::runtime::record::{Attempt, Failure, Paused, RunId, RunStatus};
 
+mod postgres;
+mod rows;
 mod sqlite;
 
 /// Where a bot stands.
@@ -64,52 +66,52 @@ impl Store {
         head: EventOffset,
         deliveries: DeliveryOffset,
     ) -> Result<Standing, BotError> {
-        self.engine.enrol(bot, head, deliveries).await
+        ask!(self, engine => engine.enrol(bot, head, deliveries).await)
     }
 
     /// Where a bot stands; none if it was never enrolled.
     pub(crate) async fn standing(&self, bot: &str) -> Result<Option<Standing>, BotError> {
-        self.engine.standing(bot).await
+        ask!(self, engine => engine.standing(bot).await)
     }
 
     /// Pauses a bot, or lets it go on and forgets its failures.
     pub(crate) async fn set_paused(&self, bot: &str, paused: Option<&Paused>) -> Result<(), BotError> {
-        self.engine.set_paused(bot, paused).await
+        ask!(self, engine => engine.set_paused(bot, paused).await)
     }
 
     /// Keys on which a run is tried again or waits.
     pub(crate) async fn parked(&self, bot: &str) -> Result<BTreeSet<String>, BotError> {
-        self.engine.parked(bot).await
+        ask!(self, engine => engine.parked(bot).await)
     }
 
     /// Runs that are tried again or waiting.
     pub(crate) async fn open_runs(&self, bot: &str) -> Result<u64, BotError> {
-        self.engine.open_runs(bot).await
+        ask!(self, engine => engine.open_runs(bot).await)
     }
 
     /// Runs that are due, the longest due first.
     pub(crate) async fn due(&self, bot: &str, now: DateTime<Utc>, limit: u32) -> Result<Vec<Run>, BotError> {
-        self.engine.due(bot, now, limit).await
+        ask!(self, engine => engine.due(bot, now, limit).await)
     }
 
     /// When the next run is due.
     pub(crate) async fn next_due(&self, bot: &str) -> Result<Option<DateTime<Utc>>, BotError> {
-        self.engine.next_due(bot).await
+        ask!(self, engine => engine.next_due(bot).await)
     }
 
     /// Whether the event was handed to the bot when it came.
     pub(crate) async fn has_run(&self, bot: &str, event: EventId) -> Result<bool, BotError> {
-        self.engine.has_run(bot, event).await
+        ask!(self, engine => engine.has_run(bot, event).await)
     }
 
     /// A value of a bot's state.
     pub(crate) async fn state(&self, bot: &str, key: &str) -> Result<Option<String>, BotError> {
-        self.engine.state(bot, key).await
+        ask!(self, engine => engine.state(bot, key).await)
     }
 
     /// Where a message is, as bots of that mode see it.
     pub(crate) async fn place_of(&self, bot: &str, message: &str, mode: Mode) -> Result<Option<Place>, BotError> {
-        self.engine.place_of(bot, message, mode).await
+        ask!(self, engine => engine.place_of(bot, message, mode).await)
     }
 
     /// New outward actions on a key because of events that happened in a span of time.
@@ -119,6 +121,6 @@ impl Store {
         key: &str,
         [since, until]: [DateTime<Utc>; 2],
     ) -> Result<u64, BotError> {
-        self.engine.new_actions(bot, key, [since, until]).await
+        ask!(self, engine => engine.new_actions(bot, key, [since, until]).await)
     }
 }

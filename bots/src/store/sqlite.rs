@@ -21,6 +21,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A disk that takes longer than this for the commits that stand before one's own is taken for broken.
 const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Waits for other writers now and not at the first write, where waiting could not end well.
+const BEGIN: &str = "begin immediate";
+
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     /// Has one connection: whoever holds it is the writer.
@@ -64,7 +67,15 @@ impl Sqlite {
 
     /// Begins what is done whole or not at all. Dropped before it is committed, it never was.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Database>, BotError> {
-        Ok(self.writer.begin_with("begin immediate").await?)
+        match self.writer.begin_with(BEGIN).await {
+            // A commit that failed for want of room ended the transaction, but not for sqlx, which counts it still:
+            // only another connection can begin one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                Ok(self.writer.begin_with(BEGIN).await?)
+            }
+            began => Ok(began?),
+        }
     }
 
     pub(super) async fn close(&self) {

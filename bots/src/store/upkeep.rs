@@ -9,6 +9,7 @@ use crate::action::Action;
 use crate::error::BotError;
 use crate::runtime::record::RunId;
 
+mod postgres;
 mod sqlite;
 
 /// Finished runs kept of each bot: weeks of a busy one, some 100 MB where each asked much. Runs with something given up
@@ -24,12 +25,12 @@ const MESSAGES_MAX: i64 = 20_000;
 impl Store {
     /// Runs and actions among the dead letters of a bot, or among these of its runs.
     pub(crate) async fn count_dead(&self, bot: &str, ids: Option<&[RunId]>) -> Result<[u64; 2], BotError> {
-        self.engine.count_dead(bot, ids).await
+        ask!(self, engine => engine.count_dead(bot, ids).await)
     }
 
     /// Actions given up for which no tool or no place was known.
     pub(crate) async fn unplaced(&self, bot: &str, ids: Option<&[RunId]>) -> Result<Vec<(ActionId, Action)>, BotError> {
-        self.engine.unplaced(bot, ids).await
+        ask!(self, engine => engine.unplaced(bot, ids).await)
     }
 
     /// Puts dead letters back where they are tried again: runs in their order, actions where `placed` says or where
@@ -41,7 +42,7 @@ impl Store {
         placed: &[(ActionId, Place)],
         now: DateTime<Utc>,
     ) -> Result<u64, BotError> {
-        self.engine.redrive(bot, ids, placed, now).await
+        ask!(self, engine => engine.redrive(bot, ids, placed, now).await)
     }
 
     /// Forgets what is beyond the limits.
@@ -51,6 +52,6 @@ impl Store {
 
     /// As [`Store::prune`], with so many finished runs kept.
     pub(crate) async fn keep_runs(&self, bot: &str, kept: i64) -> Result<(), BotError> {
-        self.engine.prune(bot, kept).await
+        ask!(self, engine => engine.prune(bot, kept).await)
     }
 }

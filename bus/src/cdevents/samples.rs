@@ -12,7 +12,7 @@ use crate::ids::{DeliveryOffset, EventId, EventOffset, OrderKey};
 use crate::kind::{Family, Kind};
 use crate::mark::Mark;
 
-pub(super) fn recorded(kind: Kind, data: Data) -> Recorded {
+pub(crate) fn recorded(kind: Kind, data: Data) -> Recorded {
     let source = "forge/acme".parse().unwrap();
     Recorded {
         offset: EventOffset(42),
@@ -31,7 +31,7 @@ pub(super) fn recorded(kind: Kind, data: Data) -> Recorded {
     }
 }
 
-pub(super) fn complete(kind: &Kind) -> Data {
+pub(crate) fn complete(kind: &Kind) -> Data {
     match kind.family() {
         Family::Action => Data::Action(action()),
         Family::Analysis => Data::Analysis(analysis()),

@@ -30,12 +30,12 @@ const SESSION: [(&str, &str); 4] = [
 ];
 
 /// Waits until the lease is ours. While the server is away it goes on waiting.
-pub(crate) async fn take(options: &PgConnectOptions, name: &'static str) -> Result<Lease, StreamError> {
+pub(crate) async fn take(options: &PgConnectOptions, name: &str) -> Result<Lease, StreamError> {
     let options = options.clone().options(SESSION);
     let mut pauses = Pauses::default();
     loop {
         match try_take(&options, name).await {
-            Ok((connection, epoch)) => return Ok(keep(connection, epoch, name)),
+            Ok((connection, epoch)) => return Ok(keep(connection, epoch, name.to_owned())),
             Err(StreamError::Engine(error)) if is_transient(&error) => {
                 tracing::debug!(error = %error, lease = name, "the database is away; still waiting for the lease");
             }
@@ -71,7 +71,7 @@ async fn try_take(options: &PgConnectOptions, name: &str) -> Result<(PgConnectio
 }
 
 /// Keeps the connection alive until the lease is dropped or lost.
-fn keep(connection: PgConnection, epoch: Epoch, name: &'static str) -> Lease {
+fn keep(connection: PgConnection, epoch: Epoch, name: String) -> Lease {
     let (lose, lost) = watch::channel(false);
     let (release, released) = oneshot::channel();
     drop(tokio::spawn(async move {

@@ -65,6 +65,12 @@ impl Moment {
         Some(Self { ago: Some((amount, unit)), at })
     }
 
+    /// Whether it is counted back from now, so that it means another time tomorrow.
+    #[must_use]
+    pub const fn is_relative(&self) -> bool {
+        self.ago.is_some()
+    }
+
     /// The point in time it means.
     #[must_use]
     pub const fn at(&self) -> DateTime<Utc> {

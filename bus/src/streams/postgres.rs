@@ -80,8 +80,14 @@ impl Postgres {
         })
     }
 
-    pub(crate) async fn lease(&self, name: &'static str) -> Result<Lease, StreamError> {
+    pub(crate) async fn lease(&self, name: &str) -> Result<Lease, StreamError> {
         lease::postgres::take(&self.options, name).await
+    }
+
+    /// The server says at each append whether it takes it.
+    #[expect(clippy::unused_self, reason = "every engine is asked alike")]
+    pub(super) const fn unwritable(&self) -> Option<StreamError> {
+        None
     }
 
     pub(super) fn delivery_head(&self) -> watch::Receiver<DeliveryOffset> {

@@ -5,7 +5,6 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -18,8 +17,9 @@ use super::write::queue::Queue;
 use super::write::sqlite::State;
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
-use writer::{Shared, Writer};
+use writer::{Shared, Trouble, Writer};
 
 mod writer;
 
@@ -47,6 +47,9 @@ const PRAGMAS: &[(&str, &str)] = &[
     ("wal_autocheckpoint", "0"),
     ("busy_timeout", "5000"),
 ];
+
+/// What is said while the disk is full.
+const FULL: StreamError = StreamError::Busy("the disk is full");
 
 /// The pages of the indexes that are written at random stay in memory up to some ten million events.
 const WRITER_CACHE_KIB: i64 = 64 << 10;
@@ -95,6 +98,7 @@ impl Sqlite {
             readers: readers.clone(),
             checkpointer,
             lock,
+            directory: directory.to_owned(),
         };
         // Not the caller's task: a request that is dropped must not stop a commit. It ends with the last handle.
         drop(tokio::spawn(writer.run()));
@@ -114,6 +118,20 @@ impl Sqlite {
 
     pub(super) fn event_head(&self) -> watch::Receiver<EventOffset> {
         self.event_head.clone()
+    }
+
+    pub(super) fn unwritable(&self) -> Option<StreamError> {
+        self.shared.trouble.borrow().map(|trouble| match trouble {
+            Trouble::Full => FULL,
+            Trouble::Broken => StreamError::Stopped,
+        })
+    }
+
+    /// Waits until nothing can be written any more. Cancel-safe.
+    pub(super) async fn broken(&self) {
+        let mut trouble = self.shared.trouble.subscribe();
+        // Whoever asks holds the sender too, so it cannot be gone.
+        drop(trouble.wait_for(|trouble| *trouble == Some(Trouble::Broken)).await);
     }
 
     pub(super) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
@@ -151,7 +169,7 @@ impl Sqlite {
     pub(super) async fn close(&self) -> Result<(), StreamError> {
         match self.queue.close().await {
             // Another handle closed it.
-            Err(StreamError::Stopped) if !self.shared.poisoned.load(Ordering::Relaxed) => Ok(()),
+            Err(StreamError::Stopped) if !self.shared.poisoned() => Ok(()),
             Err(error) => Err(error),
             Ok(()) => Ok(()),
         }
@@ -189,7 +207,11 @@ pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if faults::lies(Lie::SynchronousNormal) {
+            SqliteSynchronous::Normal
+        } else {
+            SqliteSynchronous::Full
+        })
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("trusted_schema", "off")
@@ -221,7 +243,7 @@ async fn check_pragmas(connection: &mut SqliteConnection) -> Result<(), StreamEr
     for (name, wanted) in PRAGMAS {
         let row = sqlx::query(AssertSqlSafe(format!("pragma {name}"))).fetch_one(&mut *connection).await?;
         let found = sqlx::Row::try_get_unchecked::<String, _>(&row, 0)?;
-        if found != *wanted {
+        if found != *wanted && !faults::lies(Lie::SynchronousNormal) {
             return Err(StreamError::Setup(format!("pragma {name} is {found}, {wanted} is needed")));
         }
     }

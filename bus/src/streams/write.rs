@@ -10,6 +10,7 @@ use super::body::{self, off_thread};
 use super::chain::{self, DeliveryLink, Hash};
 use super::verify::Stream;
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults;
 use crate::ids::{DeliveryId, DeliveryOffset, EventOffset, ReaderName, SourceName};
 use crate::kafka::postgres::Advance;
 use events::{PreparedReading, Record};
@@ -164,9 +165,10 @@ impl PreparedDelivery {
     }
 
     fn new(new: NewDelivery) -> Result<Self, StreamError> {
+        let new = faults::taken_in(new);
         let unwritable = |source| StreamError::File { path: format!("the body of {}", new.delivery_id), source };
         Ok(Self {
-            dedupe_key: chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str()),
+            dedupe_key: faults::known_by(chain::dedupe_key(new.source.as_str(), new.delivery_id.as_str())),
             received_at: new.received_at.timestamp_micros(),
             headers: serde_json::to_string(&new.headers).map_err(|e| unwritable(e.into()))?,
             verification: new.verification.name(),
@@ -223,6 +225,11 @@ impl Head {
             if let Some((position, body_hash)) = known.get(&delivery.dedupe_key) {
                 let conflict = *body_hash != delivery.body_hash;
                 receipts.push(Receipt { offset: Some(DeliveryOffset(*position)), duplicate: true, conflict });
+                continue;
+            }
+            if faults::drops() {
+                let offset = Some(DeliveryOffset(self.position + 1));
+                receipts.push(Receipt { offset, duplicate: false, conflict: false });
                 continue;
             }
             *self = self.after(delivery);

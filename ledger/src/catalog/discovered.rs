@@ -75,7 +75,8 @@ impl Catalog {
     fn free_name(&self, full: &str) -> ServiceName {
         let segments: Vec<&str> = full.split('/').filter(|segment| !segment.is_empty()).collect();
         let tails = (0..segments.len()).rev().filter_map(|from| segments.get(from..)).map(|tail| tail.join("-"));
-        let numbered = (2..).map(|number: u32| format!("{}-{number}", segments.join("-")));
+        let whole = names::slug(&segments.join("-"));
+        let numbered = (2..).map(|number: u32| names::numbered(&whole, number));
         let taken = |name: &String| self.by_word.contains_key(&name.to_lowercase());
         let free = tails.chain(numbered).map(|name| names::slug(&name)).find(|name| !taken(name));
         ServiceName(free.unwrap_or_else(|| names::slug(full)))

@@ -33,6 +33,13 @@ pub(super) fn slug(text: &str) -> String {
     if is_valid(&slug) { slug } else { "service".to_owned() }
 }
 
+/// A name with a number, which is not cut off where the name is too long for both.
+pub(super) fn numbered(name: &str, number: u32) -> String {
+    let number = format!("-{number}");
+    let name: String = name.chars().take(NAME_CHARS_MAX - number.len()).collect();
+    name + &number
+}
+
 /// Whether one of two paths is the other or lies below it, by whole segments.
 pub(super) fn overlap(left: &str, right: &str) -> bool {
     let segments = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
@@ -103,6 +110,13 @@ mod tests {
         for word in ["staging", "product-demo", "non-prod", "pre-production", "preprod", "delivery", ""] {
             assert!(!is_production_like(word), "{word}");
         }
+    }
+
+    #[test]
+    fn a_number_makes_a_difference_to_the_longest_name() {
+        let long = "x".repeat(NAME_CHARS_MAX);
+        assert_eq!(numbered("shop", 2), "shop-2");
+        assert_eq!(slug(&numbered(&long, 12)), format!("{}-12", "x".repeat(NAME_CHARS_MAX - 3)));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) fn gather<'f>(facts: &'f Facts, catalog: &Catalog, places: &Places, g
         let sha = commit_of(key, change);
         let reverts = change.reverts.as_deref().and_then(|what| {
             if what.starts_with('#') {
-                by_key.get(&FactKey(format!("{}{what}", change.repository))).copied()
+                by_key.get(&FactKey::of(format!("{}{what}", change.repository))).copied()
             } else {
                 by_sha.get(&(change.repository.as_str(), what)).copied()
             }

@@ -16,7 +16,7 @@ pub(super) fn of(change: &Change, facts: &Facts, merges: &BTreeSet<(&str, &str)>
     if change.first_commit.is_some() || change.direct {
         return change.first_commit;
     }
-    let commit = |sha: &str| facts.commits.get(&FactKey(format!("{}@{sha}", change.repository)));
+    let commit = |sha: &str| facts.commits.get(&FactKey::of(format!("{}@{sha}", change.repository)));
     let own = change.heads.iter().filter_map(|head| along_its_branch(head, &commit)).min();
     let merged = change.merge_sha.as_deref().and_then(|sha| in_its_merge(change, sha, commit(sha)?, merges));
     let first = own.into_iter().chain(merged).min()?;

@@ -101,8 +101,8 @@ fn key(repository: &str, number: Option<u64>, sha: Option<&str>) -> Option<FactK
         return None;
     }
     match (number, sha) {
-        (Some(number), _) => Some(FactKey(format!("{repository}#{number}"))),
-        (None, Some(sha)) => Some(FactKey(format!("{repository}@{sha}"))),
+        (Some(number), _) => Some(FactKey::of(format!("{repository}#{number}"))),
+        (None, Some(sha)) => Some(FactKey::of(format!("{repository}@{sha}"))),
         (None, None) => None,
     }
 }

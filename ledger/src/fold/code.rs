@@ -25,7 +25,7 @@ impl Fold<'_> {
         if let Some(head) = &push.after {
             self.commit(&push.repository, head, None, brought(push, head).map(|reached| (reached, false)));
             let pushed = began(push, event.id);
-            if let Some(commit) = self.facts.commits.get_mut(&FactKey(format!("{}@{head}", push.repository))) {
+            if let Some(commit) = self.facts.commits.get_mut(&FactKey::of(format!("{}@{head}", push.repository))) {
                 commit.pushes.extend(pushed);
             }
         }
@@ -39,7 +39,7 @@ impl Fold<'_> {
         authored_at: Option<DateTime<Utc>>,
         reached: Option<(BTreeSet<String>, bool)>,
     ) {
-        let key = FactKey(format!("{repository}@{sha}"));
+        let key = FactKey::of(format!("{repository}@{sha}"));
         self.touched.commits.insert(key.clone());
         let commit = self
             .facts
@@ -77,7 +77,7 @@ impl Fold<'_> {
         let place = repository.or(service);
         // Without a commit every measurement stands for itself: the next must not hide it from the past.
         let sha_or_event = sha.cloned().unwrap_or_else(|| event.id.to_string());
-        let key = FactKey(format!("{}@{sha_or_event}:{}", text(place), text(tool)));
+        let key = FactKey::of(format!("{}@{sha_or_event}:{}", text(place), text(tool)));
         self.touched.measurements.insert(key.clone());
         let measurement = self.facts.measurements.entry(key).or_default();
         let (said, told) = (said(event), &mut measurement.told);

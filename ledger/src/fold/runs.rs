@@ -32,7 +32,7 @@ impl Fold<'_> {
     pub(super) fn pipeline_run(&mut self, event: &Event) {
         let Data::PipelineRun(data) = &event.data else { return };
         let FactKey(id) = key_of(event, &data.id);
-        let key = FactKey(format!("{id}#{}", data.attempt.max(1)));
+        let key = FactKey::of(format!("{id}#{}", data.attempt.max(1)));
         self.touched.pipeline_runs.insert(key.clone());
         let run = self.facts.pipeline_runs.entry(key).or_default();
         what_ran(run, event, data);

@@ -13,12 +13,7 @@ use crate::error::LedgerError;
 use crate::facts::Facts;
 use crate::fold::{Touched, fold};
 use crate::ledger::Ledger;
-use crate::projector::live_generation;
-use crate::store::{Batch, PAGE_ROWS, Position, Row, Store, Table};
-
-/// The file that the live facts are copied to for comparison. It is named so that a start removes it like a
-/// generation that was left unfinished.
-const COPY: &str = "ledger-verify.db";
+use crate::store::{Batch, PAGE_ROWS, Position, Row, Snapshot, Table};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,24 +65,15 @@ impl Ledger {
     /// # Errors
     /// If streams or facts cannot be read. A difference is not an error: it is the answer.
     pub async fn verify(&self, rereading: &Rereading, progress: OnProgress<'_>) -> Result<Verified, LedgerError> {
-        let mut copy = self.copy_live().await?;
+        let mut copy = self.generations.copy(self.generations.live(&self.streams).await?).await?;
         let verified = self.compare_with(&mut copy, rereading, progress).await;
-        copy.remove().await?;
+        copy.close().await?;
         verified
-    }
-
-    async fn copy_live(&self) -> Result<Store, LedgerError> {
-        let path = self.directory.join(COPY);
-        crate::store::remove_file(&path)?;
-        let mut live = Store::open(&self.directory, live_generation(&self.streams).await?).await?;
-        live.copy_to(&path).await?;
-        live.close().await?;
-        Store::open_file(path).await
     }
 
     async fn compare_with(
         &self,
-        copy: &mut Store,
+        copy: &mut Snapshot,
         rereading: &Rereading,
         progress: OnProgress<'_>,
     ) -> Result<Verified, LedgerError> {
@@ -130,7 +116,7 @@ fn included(reading: Reread, checkpoint: EventOffset) -> impl Iterator<Item = Ev
 }
 
 async fn compare_table(
-    copy: &mut Store,
+    copy: &mut Snapshot,
     table: Table,
     mut expected: BTreeMap<String, String>,
 ) -> Result<(TableHash, Option<Difference>), LedgerError> {

@@ -1,6 +1,6 @@
-//! Facts in one SQLite file with one connection that writes.
+//! Facts in SQLite: one file for each generation, with one connection that writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bus::ids::EventOffset;
@@ -9,22 +9,102 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Batch, Position, Row, Table};
+use super::{Batch, Position, Row, Table, read_data_through};
 use crate::error::LedgerError;
+
+/// The file that the live facts are copied to for comparison. It is named so that a start removes it like a
+/// generation that was left unfinished.
+const COPY: &str = "ledger-verify.db";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite/ledger");
 
 /// Another program that reads the file may hold it for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The directory of the files.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(super) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    fn path_of(&self, generation: u64) -> PathBuf {
+        self.0.join(format!("ledger-{generation}.db"))
+    }
+
+    pub(super) async fn open(&self, generation: u64) -> Result<Sqlite, LedgerError> {
+        Sqlite::open(&self.path_of(generation)).await
+    }
+
+    pub(super) async fn file(&self, generation: u64) -> Result<File, LedgerError> {
+        Ok(File { engine: self.open(generation).await?, path: self.path_of(generation) })
+    }
+
+    pub(super) async fn copy(&self, generation: u64) -> Result<File, LedgerError> {
+        let path = self.0.join(COPY);
+        remove_file(&path)?;
+        let mut live = self.open(generation).await?;
+        live.copy_to(&path).await?;
+        live.close().await?;
+        Ok(File { engine: Sqlite::open(&path).await?, path })
+    }
+
+    pub(super) fn remove(&self, generation: u64) -> Result<(), LedgerError> {
+        remove_file(&self.path_of(generation))
+    }
+
+    pub(super) fn remove_others(&self, live: u64) -> Result<(), LedgerError> {
+        let failed = |source| LedgerError::File { path: self.0.display().to_string(), source };
+        for entry in std::fs::read_dir(&self.0).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let generation = name.strip_prefix("ledger-").and_then(|rest| rest.strip_suffix(".db"));
+            if generation.is_some_and(|generation| generation != live.to_string()) {
+                remove_file(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that is removed in the end.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(super) engine: Sqlite,
+    path: PathBuf,
+}
+
+impl File {
+    pub(super) async fn remove(self) -> Result<(), LedgerError> {
+        self.engine.close().await?;
+        remove_file(&self.path)
+    }
+}
+
+/// Removes a database with what the engine keeps beside it.
+fn remove_file(path: &Path) -> Result<(), LedgerError> {
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LedgerError::File { path: path.display().to_string(), source }),
+        }
+    }
+    Ok(())
+}
+
 /// The engine.
 #[derive(Debug)]
-pub(super) struct Sqlite {
+pub(crate) struct Sqlite {
     connection: SqliteConnection,
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: &Path) -> Result<Self, LedgerError> {
+    async fn open(path: &Path) -> Result<Self, LedgerError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -60,19 +140,23 @@ impl Sqlite {
     pub(super) async fn data_through(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
         let text: Option<Option<String>> =
             sqlx::query_scalar("select data_through from position").fetch_optional(&mut self.connection).await?;
-        let Some(text) = text.flatten() else { return Ok(None) };
-        let parsed = serde_json::from_value(serde_json::Value::String(text));
-        parsed.map(Some).map_err(|source| LedgerError::Corrupt {
-            table: "position",
-            key: "1".to_owned(),
-            column: "data_through",
-            source,
-        })
+        read_data_through(text.flatten())
     }
 
-    pub(super) async fn save(&mut self, batch: Batch) -> Result<(), LedgerError> {
+    pub(super) async fn save(&mut self, batch: &Batch) -> Result<(), LedgerError> {
+        // By hand: a commit that fails for want of room ends the transaction, but not for sqlx, which would count it
+        // for ever.
+        sqlx::query("begin immediate").execute(&mut self.connection).await?;
+        let saved = self.write(batch).await;
+        if saved.is_err() {
+            // The engine may have rolled back by itself.
+            drop(sqlx::query("rollback").execute(&mut self.connection).await);
+        }
+        saved
+    }
+
+    async fn write(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         let Batch { rows, position, data_through } = batch;
-        let mut transaction = self.connection.begin_with("begin immediate").await?;
         let version: i64 = sqlx::query_scalar(
             "insert into position (only_row, checkpoint, revised_through, fingerprint, data_through, version)
              values (1, ?1, ?2, ?3, ?4, 1)
@@ -83,14 +167,14 @@ impl Sqlite {
         )
         .bind(position.checkpoint.0)
         .bind(position.revised_through.0)
-        .bind(position.fingerprint)
+        .bind(&position.fingerprint)
         .bind(data_through.map(|at| at.to_rfc3339()))
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut self.connection)
         .await?;
         for (table, json) in rows {
-            sqlx::query(statements(table).write).bind(json).bind(version).execute(&mut *transaction).await?;
+            sqlx::query(statements(*table).write).bind(json).bind(version).execute(&mut self.connection).await?;
         }
-        transaction.commit().await?;
+        sqlx::query("commit").execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -100,7 +184,8 @@ impl Sqlite {
         Ok(rows.into_iter().map(|(key, state)| Row { key, state }).collect())
     }
 
-    pub(super) async fn copy_to(&mut self, path: &Path) -> Result<(), LedgerError> {
+    /// Writes a copy as it is at this moment into a file that does not exist yet. Readers and writers go on meanwhile.
+    async fn copy_to(&mut self, path: &Path) -> Result<(), LedgerError> {
         sqlx::query("vacuum into ?1").bind(path.display().to_string()).execute(&mut self.connection).await?;
         Ok(())
     }

@@ -46,3 +46,19 @@ pub(crate) async fn columns(file: &Path) -> Vec<String> {
 async fn open(file: &Path) -> SqliteConnection {
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.unwrap()
 }
+
+/// The numbers of the generations that there are.
+pub(crate) fn generations(directory: &Path) -> Vec<u32> {
+    let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let number = |name: String| name.strip_prefix("ledger-")?.strip_suffix(".db")?.parse().ok();
+    let mut numbers: Vec<u32> = names.filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// What a rebuild and a verification that were cut short leave.
+pub(crate) fn leave_half_a_generation(directory: &Path) {
+    for name in ["ledger-2.db", "ledger-verify.db"] {
+        std::fs::write(directory.join(name), "half of a file").unwrap();
+    }
+}

@@ -8,12 +8,12 @@ pub(super) const DEAD_LETTER: [&str; 6] = ["bot", "run", "at", "tries", "event",
 pub(super) const TRIAL: [&str; 6] = ["time", "event", "decision", "actions", "answers", "because"];
 
 /// The entries of a list in an answer.
-pub(super) fn entries<'a>(answer: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
+pub(in crate::commands) fn entries<'a>(answer: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
     answer.get(list).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// What stands there, as a person reads it; `-` if nothing does.
-pub(super) fn at(value: &Value, pointer: &str) -> String {
+pub(in crate::commands) fn at(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.replace(['\n', '\t'], " "),

@@ -13,14 +13,10 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends a request; whatever the answer is, there must be one.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        Self::try_of(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
-    }
-
-    /// Sends a request; none if the other side went away.
-    pub(crate) async fn try_of(request: reqwest::RequestBuilder) -> Result<Self, reqwest::Error> {
-        let answer = request.send().await?;
+        let answer = request.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"));
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Self { status, headers, body: answer.text().await? })
+        let body = answer.text().await.unwrap_or_else(|error| panic!("half an answer: {error:?}"));
+        Self { status, headers, body }
     }
 
     /// A header as text; empty if it is missing.

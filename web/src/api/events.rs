@@ -63,7 +63,7 @@ pub(crate) fn read_query(app: &App, text: &str) -> Result<Query, ApiError> {
     Ok(query)
 }
 
-fn number<T: std::str::FromStr>(query: Option<&str>, key: &'static str) -> Result<Option<T>, ApiError> {
+pub(super) fn number<T: std::str::FromStr>(query: Option<&str>, key: &'static str) -> Result<Option<T>, ApiError> {
     let wrong = |text: &str| ApiError::new(StatusCode::BAD_REQUEST, format!("{key}={text:?} is not a whole number"));
     parameter(query, key).map(|text| text.parse().map_err(|_| wrong(&text))).transpose()
 }

@@ -1,141 +1,113 @@
 //! Events as they come: server-sent events, each with its offset as id, so that a lost stream goes on where it ended.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bus::ids::EventOffset;
-use bus::query::{Condition, Query};
-use bus::streams::Streams;
-use chrono::{DateTime, Utc};
-use futures_util::stream::{self, Stream};
-use http::{HeaderMap, StatusCode};
+use bus::stop::stopped;
+use futures_util::stream;
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Interval;
 
-use super::events::{document, read_query};
-use super::{ApiError, parameter};
+use super::ApiError;
 use crate::site::App;
+use crate::tail::Tail;
+use asked::{Asked, Way};
+pub(super) use asked::{PLACE_REMEDY, moment, start};
+use reader::{Next, Reader};
 
-/// Proxies close a connection that says nothing for longer.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+mod asked;
+mod reader;
+pub(super) mod socket;
 
-/// Events read from the log at once: what a slow reader holds in memory.
-const EVENTS_READ_MAX: usize = 256;
-
-/// `GET /api/v1/events/stream?q=&from=latest|earliest|OFFSET|TIME`, with `Last-Event-ID` before `from`.
+/// `GET /api/v1/events/stream?q=&filter=&subscription=&from=latest|earliest|OFFSET|TIME&heartbeat=15`, with
+/// `Last-Event-ID` before `from`.
+///
+/// 410 if what comes after that place is not kept any more. A stream that is overtaken by that ends with an event `gone`.
 pub(super) async fn events(
     State(app): State<App>,
+    Extension(tail): Extension<Tail>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let query = query.as_deref();
-    let wanted = read_query(&app, &parameter(query, "q").unwrap_or_default())?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).map(EventOffset);
-    let position = match last {
-        Some(last) => last,
-        None => start(&app, &parameter(query, "from").unwrap_or_else(|| "latest".to_owned())).await?,
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let asked = Asked::read(&app, query.as_deref(), last.map(EventOffset), Way::Sse).await?;
+    let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + asked.heartbeat, asked.heartbeat);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let told = Told {
+        reader: Reader::new(tail, app.streams, asked.which, asked.position),
+        beat,
+        stop: app.stop,
+        ended: false,
     };
-    let reader = Reader {
-        head: app.streams.event_head(),
-        stop: app.stop.clone(),
-        streams: app.streams,
-        query: wanted,
-        position,
-        ready: Vec::new().into_iter(),
-    };
-    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
-    Ok(Sse::new(follow(reader)).keep_alive(keep_alive).into_response())
+    let frames = stream::unfold(told, |mut told| async move {
+        let frame = told.next().await?;
+        Some((Ok::<_, Infallible>(frame), told))
+    });
+    // A proxy that collects an answer before it passes it on would hold the events back.
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-cache"),
+        (http::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(frames)).into_response())
 }
 
-/// One subscriber's place in the log.
-struct Reader {
-    streams: Streams,
-    query: Query,
-    position: EventOffset,
-    head: watch::Receiver<EventOffset>,
+/// What one client is told.
+struct Told {
+    reader: Reader,
+    beat: Interval,
     stop: watch::Receiver<bool>,
-    ready: std::vec::IntoIter<Event>,
+    ended: bool,
 }
 
-/// Replay and live tail are the same loop: what is in the log is read, then a moved head is waited for.
-fn follow(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-    stream::unfold(reader, |mut reader| async move {
-        loop {
-            if let Some(event) = reader.ready.next() {
-                return Some((Ok(event), reader));
-            }
-            if *reader.stop.borrow() {
-                return None;
-            }
-            // Mark the head as seen before reading, so that an event arriving meanwhile is not slept over.
-            reader.head.borrow_and_update();
-            match reader.read().await {
-                Ok(true) => {}
-                Ok(false) => tokio::select! {
-                    moved = reader.head.changed() => if moved.is_err() { return None },
-                    stopped = reader.stop.changed() => if stopped.is_err() { return None },
-                },
+impl Told {
+    /// The next message, or a sign of life; none at the end. Cancel-safe.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            next = self.reader.next() => match next {
+                Ok(Some(Next::Event(event))) => {
+                    self.beat.reset();
+                    Some(event.frame())
+                }
+                // A client that was away knows by this that it has heard all that it missed.
+                Ok(Some(Next::CaughtUp)) => Some(self.place("caught up")),
+                Ok(Some(Next::Gone(oldest))) => {
+                    self.ended = true;
+                    Some(gone(oldest))
+                }
+                Ok(None) => None,
                 Err(error) => {
                     tracing::warn!(?error, "a live stream ended");
-                    return None;
+                    None
                 }
-            }
+            },
+            _ = self.beat.tick() => Some(self.place("here")),
         }
-    })
-}
+    }
 
-impl Reader {
-    /// Reads the next events of the log; false if there are none.
-    async fn read(&mut self) -> Result<bool, ApiError> {
-        let events = self.streams.events(self.position, EVENTS_READ_MAX).await?;
-        let Some(last) = events.last() else { return Ok(false) };
-        self.position = last.offset;
-        let mut ready = Vec::new();
-        for event in events.iter().filter(|event| self.query.matches(event)) {
-            let data = document(&self.streams, event).await?.to_string();
-            ready.push(Event::default().id(event.offset.to_string()).data(data));
-        }
-        self.ready = ready.into_iter();
-        Ok(true)
+    /// A comment with the place in the log, so that whoever wants few of many events does not begin far back after a
+    /// lost connection.
+    fn place(&mut self, comment: &str) -> Bytes {
+        self.beat.reset();
+        Bytes::from(format!(": {comment}\nid: {}\n\n", self.reader.position()))
     }
 }
 
-async fn start(app: &App, from: &str) -> Result<EventOffset, ApiError> {
-    let head = *app.streams.event_head().borrow();
-    if let Ok(offset) = from.parse() {
-        return Ok(EventOffset(offset));
-    }
-    match from {
-        "latest" => Ok(head),
-        "earliest" => Ok(EventOffset::START),
-        time => {
-            let now = (app.site.clock)();
-            let wrong = || {
-                ApiError::new(StatusCode::BAD_REQUEST, format!("from={time:?} is no place in the log"))
-                    .remedy("latest, earliest, an offset, a duration such as 2h, a date, or an instant in RFC 3339")
-            };
-            let query = Query::parse(&format!("since:{time}"), now).map_err(|_| wrong())?;
-            let moment = query
-                .terms()
-                .iter()
-                .find_map(|term| if let Condition::Since(moment) = &term.condition { Some(moment.at()) } else { None });
-            before(&app.streams, moment.ok_or_else(wrong)?, head).await
-        }
-    }
-}
-
-/// The last offset that was recorded before an instant, by bisection: the times of recording do not fall.
-async fn before(streams: &Streams, at: DateTime<Utc>, head: EventOffset) -> Result<EventOffset, ApiError> {
-    let (mut low, mut high) = (0, head.0);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let next = streams.events(EventOffset(middle), 1).await?;
-        match next.first() {
-            Some(event) if event.recorded_at < at => low = middle + 1,
-            Some(_) | None => high = middle,
-        }
-    }
-    Ok(EventOffset(low))
+/// The last message of a stream that was overtaken.
+fn gone(oldest: EventOffset) -> Bytes {
+    let error = asked::gone_words(oldest);
+    let data = json!({"error": error, "oldest": oldest, "try": asked::GONE_REMEDY});
+    Bytes::from(format!("event: gone\ndata: {data}\n\n"))
 }

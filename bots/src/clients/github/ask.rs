@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower::service_fn;
 
 use super::{GitHub, Repository, Trouble};
-use crate::clients::http::{Answer, Broken, Http};
+use crate::clients::http::{Answer, Broken, Call, Http};
 use crate::clients::{Problem, Receipt};
 
 /// Entries of a page: the most that GitHub gives.
@@ -43,13 +43,9 @@ async fn carry(http: &Http, base: &str, request: Request<OctoBody>) -> Result<Re
     let body = body.collect().await.map_err(|error| Broken::NotSent(error.to_string()))?.to_bytes();
     // Only the path is taken: whatever else a request names, it goes to the configured address.
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut carried = http.request(parts.method, &format!("{base}{path}"));
     let mut headers = parts.headers;
     headers.remove(header::CONTENT_LENGTH);
-    carried = carried.headers(headers);
-    if !body.is_empty() {
-        carried = carried.body(body);
-    }
+    let carried = Call::new(parts.method, format!("{base}{path}")).headers(headers).body(body);
     let answer = http.send(carried).await?;
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;

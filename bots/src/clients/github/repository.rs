@@ -37,7 +37,7 @@ impl fmt::Display for Repository {
 
 /// The host whose repositories an API at this address serves; none if it is no address.
 pub(super) fn host_of(url: &str) -> Option<String> {
-    let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let host = parsed.host_str()?.to_lowercase();
     Some(host.strip_prefix("api.").map(str::to_owned).unwrap_or(host))
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Slack;
 use crate::clients::Problem;
-use crate::clients::http::{Answer, Broken, retry_after};
+use crate::clients::http::{Answer, Broken, Call, retry_after};
 
 /// How long to wait where Slack limits and does not say.
 const LIMITED_WAIT: Duration = Duration::from_secs(30);
@@ -30,19 +30,19 @@ pub(super) enum Trouble {
 impl Slack {
     /// A call that changes something.
     pub(super) async fn write(&self, method: &str, body: &Value) -> Result<Value, Trouble> {
-        let request = self.http.post(&format!("{}/{method}", self.api)).json(body);
-        self.call(request).await
+        let call = Call::post(format!("{}/{method}", self.api)).json(body);
+        self.call(call).await
     }
 
     /// A call that only reads.
     pub(super) async fn read(&self, method: &str, query: &[(&str, String)]) -> Result<Value, Trouble> {
-        let request = self.http.get(&format!("{}/{method}", self.api)).query(query);
-        self.call(request).await
+        let call = Call::get(format!("{}/{method}", self.api)).query(query);
+        self.call(call).await
     }
 
-    async fn call(&self, request: reqwest::RequestBuilder) -> Result<Value, Trouble> {
+    async fn call(&self, call: Call) -> Result<Value, Trouble> {
         let token = self.token.as_ref().map(|token| token.reveal().trim()).unwrap_or_default();
-        let answer = self.http.send(request.bearer_auth(token)).await.map_err(Trouble::Broken)?;
+        let answer = self.http.send(call.bearer(token)).await.map_err(Trouble::Broken)?;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(Trouble::Limited(retry_after(&answer.headers).unwrap_or(LIMITED_WAIT)));
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::api::Trouble;
 use super::{Slack, block_kit, channel_of, metadata};
 use crate::action::Action;
-use crate::clients::http::retry_after;
+use crate::clients::http::{Call, retry_after};
 use crate::clients::settings::SecretText;
 use crate::clients::{Order, Problem, Receipt};
 use crate::message::Message;
@@ -95,7 +95,7 @@ impl Slack {
         let mut body = block_kit(message);
         set(&mut body, "unfurl_links", json!(false));
         set(&mut body, "unfurl_media", json!(false));
-        let sent = self.http.send(self.http.post(url.reveal()).json(&body)).await;
+        let sent = self.http.send(Call::post(url.reveal()).json(&body)).await;
         let answer = sent.map_err(|broken| self.without_secrets(broken.of_write("Slack's webhook")))?;
         let words: String = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
         let problem = match answer.status {

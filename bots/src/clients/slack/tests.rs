@@ -124,8 +124,8 @@ async fn what_may_have_been_posted_is_in_doubt() {
 
 #[tokio::test]
 async fn a_post_that_is_never_answered_is_in_doubt() {
-    let (mut slack, _stub) = slack(|_| Reply::Hang).await;
-    slack.http = Http::within(Duration::from_millis(100), Veil::default()).unwrap();
+    let (mut slack, stub) = slack(|_| Reply::Hang).await;
+    slack.http = Http::within(Duration::from_millis(100), [stub.url.as_str()], Veil::default()).unwrap();
     for channel in ["#payments", "#hooked"] {
         assert!(matches!(slack.perform(&order(channel)).await, Err(Problem::InDoubt { .. })));
     }

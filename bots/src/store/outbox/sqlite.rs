@@ -2,56 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use bus::mark::Mark;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{ActionId, Announcement, OpenAction, Performed, Thread};
-use crate::clients::Receipt;
+use super::rows::{AnnouncementRow, OpenRow, announcement, open_action};
+use super::{ActionId, Announcement, OpenAction, Performed};
 use crate::error::BotError;
 use crate::runtime::record::ActionStatus;
 use crate::store::commit::sqlite::add;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Lane, Reading, hour, json, micros};
-
-#[derive(Debug, FromRow)]
-struct OpenRow {
-    id: i64,
-    bot: String,
-    event: Vec<u8>,
-    round: i64,
-    ordinal: i64,
-    action: String,
-    channel: Option<String>,
-    message: Option<String>,
-    status: String,
-    reason: Option<String>,
-    tries: i64,
-    attempts: String,
-    in_doubt: bool,
-    queued_at: i64,
-    due_at: Option<i64>,
-    earlier: Option<String>,
-    thread: Option<String>,
-    thread_receipt: Option<String>,
-    thread_status: Option<String>,
-}
-
-#[derive(Debug, FromRow)]
-struct AnnouncementRow {
-    id: i64,
-    bot: String,
-    event: Vec<u8>,
-    round: i64,
-    ordinal: i64,
-    name: String,
-    destination: Option<String>,
-    repository: Option<String>,
-    service: Option<String>,
-    receipt: Option<String>,
-    in_doubt: bool,
-    toil_minutes: i64,
-    performed_at: i64,
-}
+use crate::store::{Lane, hour, json, micros};
 
 impl Sqlite {
     pub(super) async fn open_lanes(&self) -> Result<BTreeSet<Lane>, BotError> {
@@ -224,62 +183,4 @@ async fn give_way(connection: &mut SqliteConnection, action: &OpenAction) -> Res
         .await?;
     }
     Ok(())
-}
-
-fn open_action(lane: &Lane, row: OpenRow) -> Result<OpenAction, BotError> {
-    let reading = Reading::of("actions", &row.id);
-    let receipt = |column, text: Option<String>| text.map(|text| reading.json::<Receipt>(column, &text)).transpose();
-    let thread = match (receipt("thread", row.thread_receipt)?, row.thread, row.thread_status.as_deref()) {
-        (Some(receipt), Some(_), _) => Thread::Of(receipt),
-        (None, Some(_), Some("failed")) => Thread::Lost,
-        // The other message was only recorded, or is not known any more: this one stands for itself.
-        (_, None, _) | (None, Some(_), _) => Thread::None,
-    };
-    let mark = Mark {
-        bot: row.bot,
-        event: reading.event(row.event)?,
-        round: reading.number("round", row.round)?,
-        index: reading.number("ordinal", row.ordinal)?,
-    };
-    let queued_at = reading.time("queued_at", row.queued_at)?;
-    Ok(OpenAction {
-        id: ActionId(row.id),
-        mark,
-        action: reading.json("action", &row.action)?,
-        lane: lane.clone(),
-        channel: row.channel,
-        message: row.message,
-        status: reading.action_status(&row.status)?,
-        reason: row.reason,
-        tries: reading.number("tries", row.tries)?,
-        attempts: reading.json("attempts", &row.attempts)?,
-        in_doubt: row.in_doubt,
-        queued_at,
-        due_at: reading.time_if("due_at", row.due_at)?.unwrap_or(queued_at),
-        earlier: receipt("earlier", row.earlier)?,
-        thread,
-    })
-}
-
-fn announcement(row: AnnouncementRow) -> Result<Announcement, BotError> {
-    let reading = Reading::of("actions", &row.id);
-    let mark = Mark {
-        bot: row.bot,
-        event: reading.event(row.event)?,
-        round: reading.number("round", row.round)?,
-        index: reading.number("ordinal", row.ordinal)?,
-    };
-    let receipt = row.receipt.map(|text| reading.json("receipt", &text)).transpose()?;
-    Ok(Announcement {
-        id: ActionId(row.id),
-        mark,
-        name: row.name,
-        destination: row.destination,
-        repository: row.repository,
-        service: row.service,
-        receipt: receipt.unwrap_or_default(),
-        in_doubt: row.in_doubt,
-        toil_minutes: reading.number("toil_minutes", row.toil_minutes)?,
-        performed_at: reading.time("performed_at", row.performed_at)?,
-    })
 }

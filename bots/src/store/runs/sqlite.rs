@@ -4,45 +4,14 @@ use std::collections::BTreeSet;
 
 use bus::ids::{DeliveryOffset, EventId, EventOffset};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 
+use super::rows::{RunRow, StandingRow, run, standing};
 use super::{Place, Run, Standing};
 use crate::contract::Mode;
 use crate::error::BotError;
-use crate::runtime::record::{Failure, Paused, RunId};
+use crate::runtime::record::Paused;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Lane, Reading, micros};
-
-#[derive(Debug, FromRow)]
-struct StandingRow {
-    checkpoint: i64,
-    delivery: i64,
-    failures_in_row: i64,
-    last_failure_at: Option<i64>,
-    last_failure: Option<String>,
-    paused_at: Option<i64>,
-    paused_because: Option<String>,
-}
-
-#[derive(Debug, FromRow)]
-struct RunRow {
-    id: i64,
-    event: Vec<u8>,
-    event_offset: i64,
-    round: i64,
-    order_key: String,
-    kind: String,
-    subject: String,
-    status: String,
-    because: String,
-    tries: i64,
-    by_hand: bool,
-    attempts: String,
-    note: Option<String>,
-    began_at: Option<i64>,
-    millis: i64,
-    due_at: Option<i64>,
-}
 
 impl Sqlite {
     pub(super) async fn enrol(
@@ -74,16 +43,7 @@ impl Sqlite {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let reading = Reading::of("bots", &bot);
-        let last_failure = reading.time_if("last_failure_at", row.last_failure_at)?.zip(row.last_failure);
-        let paused = reading.time_if("paused_at", row.paused_at)?.zip(row.paused_because);
-        Ok(Some(Standing {
-            checkpoint: EventOffset(row.checkpoint),
-            delivery: DeliveryOffset(row.delivery),
-            failures_in_row: reading.number("failures_in_row", row.failures_in_row)?,
-            last_failure: last_failure.map(|(at, reason)| Failure { at, reason }),
-            paused: paused.map(|(since, because)| Paused { since, because }),
-        }))
+        standing(bot, row).map(Some)
     }
 
     pub(super) async fn set_paused(&self, bot: &str, paused: Option<&Paused>) -> Result<(), BotError> {
@@ -200,26 +160,4 @@ impl Sqlite {
         .await?;
         Ok(n.unsigned_abs())
     }
-}
-
-fn run(row: RunRow) -> Result<Run, BotError> {
-    let reading = Reading::of("runs", &row.id);
-    Ok(Run {
-        id: Some(RunId(row.id)),
-        event: reading.event(row.event)?,
-        event_offset: EventOffset(row.event_offset),
-        round: reading.number("round", row.round)?,
-        key: row.order_key,
-        kind: row.kind,
-        subject: row.subject,
-        status: reading.run_status(&row.status)?,
-        because: row.because,
-        tries: reading.number("tries", row.tries)?,
-        by_hand: row.by_hand,
-        attempts: reading.json("attempts", &row.attempts)?,
-        note: row.note,
-        began_at: reading.time_if("began_at", row.began_at)?,
-        millis: reading.number("millis", row.millis)?,
-        due_at: reading.time_if("due_at", row.due_at)?,
-    })
 }

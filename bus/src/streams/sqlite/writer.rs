@@ -2,17 +2,21 @@
 //! gives it up when it ends.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::Utc;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use crate::faults::{self, Lie, Phase};
 use crate::ids::{DeliveryOffset, EventOffset};
+use crate::storage::is_full;
 use crate::streams::StreamError;
-use crate::streams::sqlite as engine;
+use crate::streams::sqlite::{self as engine, FULL};
 use crate::streams::trim::sqlite as trim;
 use crate::streams::write::Command;
 use crate::streams::write::events::sqlite as events;
@@ -27,17 +31,55 @@ const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
 /// load: only when the writer stands still can a checkpoint reach the end of the log.
 const LOG_PAGES_MAX: i64 = 65_536;
 
+/// While the disk is full one looks this often whether there is room again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// There is room again once so many bytes can be written: a few usual batches, so that not every other one fails.
+const ROOM_BYTES: usize = 1 << 20;
+
+/// The file that is written to find out whether there is room. It is removed at once.
+const ROOM_FILE: &str = "devhose.room";
+
+/// What keeps the writer from writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The disk is full. It is tried again.
+    Full,
+    /// The engine failed in a way after which nothing it says can be trusted.
+    Broken,
+}
+
 /// What the writer shares with the engine's handles.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Set when the engine failed in a way after which nothing it says can be trusted.
-    pub(super) poisoned: AtomicBool,
+    pub(super) trouble: watch::Sender<Option<Trouble>>,
     /// Set when the checkpointer is to end.
     closing: AtomicBool,
     /// Wakes the checkpointer.
     pub(super) checkpoint: Notify,
     /// Pages in the write-ahead log when the checkpointer last looked.
     log_pages: AtomicI64,
+}
+
+impl Shared {
+    pub(super) fn poisoned(&self) -> bool {
+        *self.trouble.borrow() == Some(Trouble::Broken)
+    }
+
+    fn full(&self) -> bool {
+        *self.trouble.borrow() == Some(Trouble::Full)
+    }
+
+    /// A broken engine stays one.
+    fn set(&self, trouble: Option<Trouble>) {
+        self.trouble.send_if_modified(|now| {
+            let changes = *now != Some(Trouble::Broken) && *now != trouble;
+            if changes {
+                *now = trouble;
+            }
+            changes
+        });
+    }
 }
 
 /// Copies the write-ahead log into the database, off the way of commits, until the writer ends.
@@ -68,6 +110,7 @@ pub(super) struct Writer {
     pub(super) readers: SqlitePool,
     pub(super) checkpointer: tokio::task::JoinHandle<()>,
     pub(super) lock: File,
+    pub(super) directory: PathBuf,
 }
 
 /// What to do about an error of the engine.
@@ -85,7 +128,7 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut closers = Vec::new();
         let mut bytes = 0;
-        while let Some(batch) = next_batch(&mut self.jobs).await {
+        while let Some(batch) = self.next_batch().await {
             bytes += batch.iter().map(|job| job.bytes).sum::<usize>();
             let mut work = Vec::with_capacity(batch.len());
             for job in batch {
@@ -98,12 +141,35 @@ impl Writer {
                 }
             }
             self.write(work).await;
-            if self.shared.poisoned.load(Ordering::Relaxed) {
+            if self.shared.poisoned() {
                 break;
             }
             bytes = self.checkpoint(bytes).await;
         }
         self.finish(closers).await;
+    }
+
+    /// Waits for work. While the disk is full it also looks for room now and then.
+    async fn next_batch(&mut self) -> Option<Vec<Job>> {
+        while self.shared.full() {
+            let Ok(batch) = tokio::time::timeout(FULL_PAUSE, next_batch(&mut self.jobs)).await else {
+                self.look_for_room().await;
+                continue;
+            };
+            return batch;
+        }
+        next_batch(&mut self.jobs).await
+    }
+
+    async fn look_for_room(&self) {
+        let path = self.directory.join(ROOM_FILE);
+        let written = tokio::fs::write(&path, vec![0; ROOM_BYTES]).await;
+        // What could be written in part takes room too.
+        let removed = tokio::fs::remove_file(&path).await;
+        if written.and(removed).is_ok() {
+            tracing::info!("there is room on the disk again");
+            self.shared.set(None);
+        }
     }
 
     /// Commits a batch and answers it. A batch that fails for a reason of its own is tried again one by one, so that
@@ -132,7 +198,7 @@ impl Writer {
         let now = Utc::now().timestamp_micros();
         engine::begin(&mut self.connection).await?;
         self.append(batch).await?;
-        for job in batch {
+        for job in batch.iter_mut() {
             let (connection, state) = (&mut self.connection, &mut self.state);
             match &mut job.command {
                 Command::Append { .. } | Command::Close { .. } => {}
@@ -151,6 +217,9 @@ impl Writer {
             }
         }
         write::save_sources(&mut self.connection, &mut self.state).await?;
+        if faults::lies(Lie::AckBeforeFsync) {
+            acknowledge_before(batch).await;
+        }
         engine::commit(&mut self.connection).await
     }
 
@@ -166,7 +235,9 @@ impl Writer {
         if deliveries.is_empty() {
             return Ok(());
         }
-        let mut all = write::append(&mut self.connection, &mut self.state, &deliveries).await?.into_iter();
+        let all = write::append(&mut self.connection, &mut self.state, &deliveries).await?;
+        faults::reached(Phase::InsideTransaction);
+        let mut all = faults::told(all).into_iter();
         for job in batch {
             if let Command::Append { deliveries, receipts, .. } = &mut job.command {
                 *receipts = all.by_ref().take(deliveries.len()).collect();
@@ -177,6 +248,7 @@ impl Writer {
 
     /// Moves the heads before answering: whoever holds a receipt finds the record.
     fn committed(&self, batch: Vec<Job>) {
+        faults::reached(Phase::AfterCommit);
         let (deliveries, events) = (self.state.deliveries.position, self.state.events.position);
         move_head(&self.delivery_head, DeliveryOffset(deliveries));
         move_head(&self.event_head, EventOffset(events));
@@ -188,16 +260,21 @@ impl Writer {
 
     async fn failed(&mut self, batch: Vec<Job>, error: sqlx::Error) {
         let verdict = verdict(&error);
-        tracing::error!(error = %error, commands = batch.len(), "the log could not be written");
+        // A full disk is told once, whoever knocks meanwhile.
+        if !self.shared.full() {
+            tracing::error!(error = %error, commands = batch.len(), "the log could not be written");
+        }
+        match verdict {
+            Verdict::Full => self.shared.set(Some(Trouble::Full)),
+            Verdict::Fatal => self.shared.set(Some(Trouble::Broken)),
+            Verdict::Transaction => {}
+        }
         self.roll_back().await;
         let mut error = Some(error);
         for job in batch {
             job.command.failed(match verdict {
-                Verdict::Full => StreamError::Busy("the disk is full"),
-                Verdict::Fatal => {
-                    self.shared.poisoned.store(true, Ordering::Relaxed);
-                    StreamError::Stopped
-                }
+                Verdict::Full => FULL,
+                Verdict::Fatal => StreamError::Stopped,
                 Verdict::Transaction => error.take().map_or(StreamError::Stopped, StreamError::Engine),
             });
         }
@@ -211,7 +288,7 @@ impl Writer {
             Ok(state) => self.state = state,
             Err(error) => {
                 tracing::error!(error = %error, "the end of the log cannot be read after a failed transaction");
-                self.shared.poisoned.store(true, Ordering::Relaxed);
+                self.shared.set(Some(Trouble::Broken));
             }
         }
     }
@@ -240,7 +317,7 @@ impl Writer {
         self.shared.checkpoint.notify_one();
         drop(self.checkpointer.await);
         self.readers.close().await;
-        let poisoned = self.shared.poisoned.load(Ordering::Relaxed);
+        let poisoned = self.shared.poisoned();
         let closed = async {
             if !poisoned {
                 engine::checkpoint_all(&mut self.connection).await?;
@@ -259,6 +336,17 @@ impl Writer {
     }
 }
 
+/// Tells senders what is not so yet: see [`Lie::AckBeforeFsync`].
+async fn acknowledge_before(batch: &mut [Job]) {
+    for job in batch {
+        if let Command::Append { receipts, answer, .. } = &mut job.command {
+            let answer = std::mem::replace(answer, oneshot::channel().0);
+            drop(answer.send(Ok(receipts.clone())));
+        }
+    }
+    tokio::time::sleep(faults::ACKNOWLEDGED_BEFORE).await;
+}
+
 /// Signals a head that moved, and no other.
 fn move_head<T: PartialEq>(head: &watch::Sender<T>, to: T) {
     head.send_if_modified(|at| {
@@ -273,9 +361,11 @@ fn verdict(error: &sqlx::Error) -> Verdict {
     const READONLY: i32 = 8;
     const IOERR: i32 = 10;
     const CORRUPT: i32 = 11;
-    const FULL: i32 = 13;
     const CANTOPEN: i32 = 14;
     const NOTADB: i32 = 26;
+    if is_full(error) {
+        return Verdict::Full;
+    }
     let Some(error) = error.as_database_error() else {
         // The worker thread crashed or a row could not be decoded: not what a working engine does.
         return Verdict::Fatal;
@@ -283,7 +373,6 @@ fn verdict(error: &sqlx::Error) -> Verdict {
     let extended: Option<i32> = error.code().and_then(|code| code.parse().ok());
     // The low byte is the primary code.
     match extended.map(|code| code & 0xff) {
-        Some(FULL) => Verdict::Full,
         Some(READONLY | IOERR | CORRUPT | CANTOPEN | NOTADB) | None => Verdict::Fatal,
         Some(_) => Verdict::Transaction,
     }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::events::{PreparedReading, Record};
 use super::{Command, PreparedDelivery};
 use crate::delivery::{NewDelivery, Receipt};
+use crate::faults::{self, Phase};
 use crate::ids::{EventOffset, ReaderName};
 use crate::kafka::postgres::Advance;
 use crate::streams::verify::Stream;
@@ -52,7 +53,9 @@ impl Queue {
 
     pub(in crate::streams) async fn append(&self, delivery: NewDelivery) -> Result<Receipt, StreamError> {
         let prepared = PreparedDelivery::prepare(vec![delivery]).await?;
-        let receipts = answer(self.offer_deliveries(prepared)?).await?;
+        let queued = self.offer_deliveries(prepared)?;
+        faults::reached(Phase::AfterEnqueue);
+        let receipts = answer(queued).await?;
         receipts.first().copied().ok_or(StreamError::Stopped)
     }
 

@@ -129,8 +129,8 @@ async fn what_may_have_been_written_is_in_doubt() {
 async fn a_write_that_is_never_answered_is_in_doubt_and_a_read_is_not() {
     for (hangs, in_doubt) in [("POST", true), ("GET", false)] {
         let reply = move |asked: &Asked| if asked.method == hangs { Reply::Hang } else { Reply::text(200, "[]") };
-        let (mut github, _stub) = github(reply).await;
-        github.http = Http::within(Duration::from_millis(100), Veil::default()).unwrap();
+        let (mut github, stub) = github(reply).await;
+        github.http = Http::within(Duration::from_millis(100), [stub.url.as_str()], Veil::default()).unwrap();
         let problem = github.perform(&comment("x")).await.unwrap_err();
         assert_eq!(matches!(problem, Problem::InDoubt { .. }), in_doubt, "{problem:?}");
     }
