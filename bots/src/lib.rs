@@ -21,3 +21,5 @@ pub mod message;
 pub mod runtime;
 mod store;
 pub mod trial;
+
+pub use store::{TABLES, prepare};

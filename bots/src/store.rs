@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use bus::ids::EventId;
 use bus::lease::Epoch;
+use bus::migrate::Set;
 use bus::storage::Tables;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -19,6 +20,24 @@ use crate::runtime::record::{ActionStatus, RunStatus};
 
 /// The lease of the process that runs bots.
 pub(crate) const LEASE: &str = "bots";
+
+/// What bots keep, for moving it from one engine to another.
+pub const TABLES: Set = Set {
+    file: sqlite::DATABASE_FILE,
+    schema: postgres::SCHEMA,
+    tables: &["bots", "runs", "lookups", "actions", "messages", "state", "counts"],
+    apart: &["bots.by_hand"],
+    exact: false,
+};
+
+/// Makes the tables of bots where they are not there yet.
+///
+/// # Errors
+/// If they cannot be made or brought up to date.
+pub async fn prepare(tables: &Tables) -> Result<(), BotError> {
+    Store::open(tables).await?.close().await;
+    Ok(())
+}
 
 /// Asks whichever engine there is the same question.
 macro_rules! ask {

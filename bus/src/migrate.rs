@@ -21,6 +21,10 @@ pub struct Set {
     pub schema: &'static str,
     /// Their names; those that others refer to first.
     pub tables: &'static [&'static str],
+    /// Columns, as `table.column`, that one engine has for itself: they are left at their defaults.
+    pub apart: &'static [&'static str],
+    /// Whether texts are written so that PostgreSQL gives back every character: else U+0000 is replaced there.
+    pub exact: bool,
 }
 
 /// The tables of the streams.
@@ -40,6 +44,8 @@ pub const STREAMS: Set = Set {
         "trimmed",
         "trimmed_deliveries",
     ],
+    apart: &[],
+    exact: true,
 };
 
 /// Sets the heads of a log that was copied, where an engine keeps them apart from the records.
@@ -109,7 +115,7 @@ pub async fn copy(
     let (from, mut to) = (End::open(set, from).await?, End::open(set, to).await?);
     let mut copied = 0;
     for table in set.tables {
-        let (read, columns) = columns_of_both(table, &from, &to).await?;
+        let (read, columns) = columns_of_both(set, table, &from, &to).await?;
         if to.has_rows(table).await? {
             return Err(StreamError::Setup(format!("table {table} of the target holds rows: it must be empty")));
         }
@@ -137,8 +143,16 @@ pub async fn copy(
 }
 
 /// Columns are matched by name; one that only one end has would be lost or made up.
-async fn columns_of_both(table: &str, from: &End, to: &End) -> Result<(Vec<Column>, Vec<Column>), StreamError> {
+async fn columns_of_both(
+    set: &Set,
+    table: &str,
+    from: &End,
+    to: &End,
+) -> Result<(Vec<Column>, Vec<Column>), StreamError> {
     let (mut here, mut there) = (from.columns(table).await?, to.columns(table).await?);
+    for columns in [&mut here, &mut there] {
+        columns.retain(|column| !set.apart.contains(&format!("{table}.{}", column.name).as_str()));
+    }
     let names = |columns: &[Column]| -> Vec<String> {
         let mut names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
         names.sort();
@@ -240,5 +254,5 @@ fn file_of(directory: &Path, set: &Set) -> PathBuf {
 }
 
 async fn open_postgres(settings: &PostgresSettings, set: &Set) -> Result<postgres::End, StreamError> {
-    postgres::End::open(crate::postgres::options(settings, set.schema)?, set.schema).await
+    postgres::End::open(crate::postgres::options(settings, set.schema)?, *set).await
 }

@@ -28,7 +28,7 @@ pub(crate) mod postgres;
 mod read;
 mod search;
 pub(crate) mod sqlite;
-mod text;
+pub(crate) mod text;
 mod trim;
 mod verify;
 pub(crate) mod write;

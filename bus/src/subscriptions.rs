@@ -23,6 +23,7 @@ pub use records::{
     ATTEMPTS_KEPT_MAX, Attempt, AttemptId, DEAD_LETTERS_MAX, DeadLetter, DeadLetterId, LiveSecret, REPLAY_EVENTS_MAX,
     ReplayPlan, Verdict, Which,
 };
+pub use store::{TABLES, prepare};
 
 mod events;
 mod filter;

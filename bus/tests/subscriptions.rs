@@ -137,7 +137,7 @@ mod subscriptions {
                     "{what} did not come about; the endpoint saw {:?}",
                     self.endpoint.offsets()
                 );
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
 

@@ -11,7 +11,7 @@ use crate::exit::{Ended, Exit, Failure};
 use crate::progress::Meter;
 
 /// Everything that cannot be computed anew.
-const SETS: [Set; 1] = [migrate::STREAMS];
+const SETS: [Set; 3] = [migrate::STREAMS, bots::TABLES, bus::subscriptions::TABLES];
 
 pub(super) async fn run(args: Migrate, context: Context) -> Ended {
     let target = Config::load(Some(&args.to))?;
@@ -65,6 +65,11 @@ async fn prepare(from: &Storage, to: &Storage) -> Result<Ends, Failure> {
             format!("the target holds {} deliveries and {} events", there.deliveries, there.events),
         )
         .remedy("name an empty database or data directory"));
+    }
+    for storage in [from, to] {
+        let tables = storage.tables();
+        bots::prepare(&tables).await?;
+        bus::subscriptions::prepare(&tables).await?;
     }
     Ok(ends)
 }

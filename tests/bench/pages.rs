@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use bots::lookups::{OwnedThing, Owner};
 use bots::runtime::{Bots, Outside, Owners};
+use bus::egress::Egress;
+use bus::egress::webhook::Webhooks;
 use bus::lease::Lease;
 use bus::storage::Tables;
 use bus::streams::Streams;
+use bus::subscriptions::Subscriptions;
 use chrono::Utc;
 use ingest::demo::{self, Options};
 use ingest::hooks::Hooks;
@@ -81,6 +84,7 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
             rebuilding: Arc::default(),
             hooks: Hooks::new(streams.clone(), Arc::new(Sources::default()), Arc::new(Utc::now)),
             bots: open_bots(directory.path(), &streams).await,
+            subscriptions: open_subscriptions(directory.path(), &streams).await,
             watches: Arc::new(Vec::new),
             stop: stopped,
         });
@@ -105,6 +109,12 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime) -> Figures {
         streams.close().await.unwrap();
         figures
     })
+}
+
+async fn open_subscriptions(directory: &std::path::Path, streams: &Streams) -> Subscriptions {
+    let webhooks = Webhooks::new(Egress::new(bus::egress::Settings::default()).unwrap());
+    let tables = Tables::Sqlite(directory.to_owned());
+    Subscriptions::open(&tables, streams.clone(), Arc::new(webhooks), Arc::new(Utc::now)).await.unwrap()
 }
 
 /// The bots of the program, without any tool: pages ask how they stand.

@@ -1,4 +1,4 @@
-//! Listening over the network: server-sent events and WebSockets, by clients that nobody here wrote, and what happens
+//! Listening over the network: server-sent events and `WebSockets`, by clients that nobody here wrote, and what happens
 //! to those who were away, who ask for the wrong thing, or who take nothing.
 
 use std::io::{BufRead, BufReader, Read};
@@ -135,15 +135,14 @@ async fn a_websocket_speaks_cloudevents_and_sends_no_more_than_was_granted() {
     let mut heard = Vec::new();
     let mut order = Vec::new();
     while let Some(said) = client.says() {
-        match said {
-            _ if said.get("event").is_some() => {
-                assert_eq!((&said["binary"], &said["event"]["specversion"]), (&json!(false), &json!("1.0")));
-                order.push("event");
-                heard.push(said);
-            }
-            _ if said.get("grants").is_some() => order.push("grant"),
-            _ if said.get("closed").is_some() => order.push("closed"),
-            _ => {}
+        if said.get("event").is_some() {
+            assert_eq!((&said["binary"], &said["event"]["specversion"]), (&json!(false), &json!("1.0")));
+            order.push("event");
+            heard.push(said);
+        } else if said.get("grants").is_some() {
+            order.push("grant");
+        } else if said.get("closed").is_some() {
+            order.push("closed");
         }
     }
     assert_eq!(subjects(&heard), numbers(1..=5));
@@ -199,7 +198,7 @@ async fn a_quiet_stream_says_that_it_is_there_and_where() {
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
     while !text.contains(": here") {
-        text.push_str(&String::from_utf8(stream.chunk().await.unwrap().unwrap().to_vec()).unwrap());
+        text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
     }
     // Nothing matched, and yet a client that comes back does not begin at the beginning.
     assert_eq!(text, format!(": caught up\nid: {head}\n\n: here\nid: {head}\n\n"));

@@ -1,6 +1,6 @@
 //! What is written when a bot has decided about a batch of events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use super::runs::{Run, Standing};
 use super::{Lane, Store};
 use crate::contract::Mode;
 use crate::error::BotError;
-use crate::runtime::record::{ActionStatus, AskedRecord};
+use crate::runtime::record::{ActionStatus, AskedRecord, RunStatus};
 
 pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
@@ -75,4 +75,51 @@ impl Store {
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Committed, BotError> {
         ask!(self, engine => engine.commit(batch).await)
     }
+}
+
+/// Keys of runs that others may have waited for.
+fn ended_keys(outcomes: &[Outcome]) -> BTreeSet<&str> {
+    let ended = |outcome: &&Outcome| {
+        outcome.run.id.is_some() && matches!(outcome.run.status, RunStatus::Done | RunStatus::Dead)
+    };
+    outcomes.iter().filter(ended).map(|outcome| outcome.run.key.as_str()).collect()
+}
+
+/// Whether nothing but a new run is to be written.
+fn is_plain(outcome: &Outcome) -> bool {
+    let Outcome { run, asked, state, actions, reminder } = outcome;
+    run.id.is_none() && asked.is_empty() && state.is_empty() && actions.is_empty() && reminder.is_none()
+}
+
+impl Run {
+    /// The run in which the bot is reminded of the event.
+    fn reminded(&self, reminder: &NewReminder) -> Self {
+        Self {
+            id: None,
+            round: self.round + 1,
+            status: RunStatus::Scheduled,
+            because: format!("asked to be reminded: {}", reminder.note),
+            tries: 0,
+            by_hand: false,
+            attempts: Vec::new(),
+            note: Some(reminder.note.clone()),
+            began_at: None,
+            millis: 0,
+            due_at: Some(reminder.due_at),
+            ..self.clone()
+        }
+    }
+}
+
+/// How many runs ended well, and how many did not.
+fn figures(outcomes: &[Outcome]) -> BTreeMap<&'static str, i64> {
+    let mut figures: BTreeMap<&str, i64> = BTreeMap::new();
+    for outcome in outcomes {
+        match outcome.run.status {
+            RunStatus::Done => *figures.entry("run/ok").or_default() += 1,
+            RunStatus::Dead => *figures.entry("run/failed").or_default() += 1,
+            RunStatus::Waiting | RunStatus::Retrying | RunStatus::Scheduled => {}
+        }
+    }
+    figures
 }

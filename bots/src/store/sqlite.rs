@@ -10,7 +10,7 @@ use sqlx::{Sqlite as Database, SqliteConnection, Transaction};
 
 use crate::error::BotError;
 
-const DATABASE_FILE: &str = "bots.db";
+pub(super) const DATABASE_FILE: &str = "bots.db";
 
 /// Readers at the same time: pages, and bots that look at their state.
 const READERS_MAX: u32 = 3;

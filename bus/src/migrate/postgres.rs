@@ -4,24 +4,24 @@ use futures_util::StreamExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Row as _, Transaction, ValueRef as _};
 
-use super::{Cell, Column, Kind, Rows};
-use crate::streams::StreamError;
+use super::{Cell, Column, Kind, Rows, Set};
+use crate::streams::{StreamError, text};
 
 /// A statement takes at most so many values.
 const VALUES_MAX: usize = 60_000;
 
 pub(super) struct End {
     pool: PgPool,
-    schema: &'static str,
+    set: Set,
     /// Begun with the first row that is written.
     writing: Option<Transaction<'static, Postgres>>,
 }
 
 impl End {
-    pub(super) async fn open(options: PgConnectOptions, schema: &'static str) -> Result<Self, StreamError> {
+    pub(super) async fn open(options: PgConnectOptions, set: Set) -> Result<Self, StreamError> {
         // A whole table is one statement.
         let options = options.options([("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]);
-        Ok(Self { pool: PgPoolOptions::new().max_connections(2).connect_with(options).await?, schema, writing: None })
+        Ok(Self { pool: PgPoolOptions::new().max_connections(2).connect_with(options).await?, set, writing: None })
     }
 
     pub(super) async fn columns(&self, table: &str) -> Result<Vec<Column>, StreamError> {
@@ -29,7 +29,7 @@ impl End {
             "select column_name::text, data_type::text, is_identity::text from information_schema.columns
              where table_schema = $1 and table_name = $2",
         )
-        .bind(self.schema)
+        .bind(self.set.schema)
         .bind(table)
         .fetch_all(&self.pool)
         .await?;
@@ -61,7 +61,11 @@ impl End {
             Kind::Bytes => column.name.clone(),
         };
         let sql = format!("select {} from {table}", columns.iter().map(read_as).collect::<Vec<_>>().join(", "));
-        let read = move |row: PgRow| columns.iter().enumerate().map(|(index, c)| cell(&row, index, c.kind)).collect();
+        let exact = self.set.exact;
+        let read = move |row: PgRow| {
+            let cells = columns.iter().enumerate();
+            cells.map(|(index, column)| cell(&row, index, column.kind).map(|cell| read_back(cell, exact))).collect()
+        };
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch(&self.pool);
         rows.map(move |row| read(row?)).boxed()
     }
@@ -75,6 +79,7 @@ impl End {
         if self.writing.is_none() {
             self.writing = Some(self.pool.begin().await?);
         }
+        let exact = self.set.exact;
         let Some(transaction) = &mut self.writing else { return Err(StreamError::Stopped) };
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         for chunk in rows.chunks(VALUES_MAX / columns.len().max(1)) {
@@ -88,7 +93,7 @@ impl End {
                         (Kind::Integer, Cell::Integer(number)) => query.bind(number),
                         (Kind::Boolean, Cell::Integer(number)) => query.bind(number != 0),
                         (Kind::Real, Cell::Real(number)) => query.bind(number),
-                        (Kind::Text, Cell::Text(text)) => query.bind(text),
+                        (Kind::Text, Cell::Text(text)) => query.bind(written(text, exact)),
                         (Kind::Bytes, Cell::Bytes(bytes)) => query.bind(bytes),
                         (Kind::Integer, Cell::Null) => query.bind(None::<i64>),
                         (Kind::Boolean, Cell::Null) => query.bind(None::<bool>),
@@ -111,7 +116,7 @@ impl End {
     pub(super) async fn finish(&mut self, table: &str, columns: &[Column]) -> Result<(), StreamError> {
         let Some(transaction) = &mut self.writing else { return Ok(()) };
         for Column { name, .. } in columns.iter().filter(|column| column.identity) {
-            let schema = self.schema;
+            let schema = self.set.schema;
             let sql = format!(
                 "select setval(pg_get_serial_sequence('{schema}.{table}', '{name}'), \
                  greatest((select coalesce(max({name}), 0) from {table}), 1))"
@@ -144,6 +149,19 @@ pub(super) async fn settle_heads(options: PgConnectOptions) -> Result<(), Stream
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;
     }
     Ok(connection.close().await?)
+}
+
+/// A text as the server can store it.
+fn written(text: String, exact: bool) -> String {
+    if exact { text::stored(&text).into_owned() } else { text.replace('\0', "\u{fffd}") }
+}
+
+/// A text as it was before it was written.
+fn read_back(cell: Cell, exact: bool) -> Cell {
+    match cell {
+        Cell::Text(text) if exact => Cell::Text(text::restored(text)),
+        Cell::Null | Cell::Integer(_) | Cell::Real(_) | Cell::Text(_) | Cell::Bytes(_) => cell,
+    }
 }
 
 fn tuple(row: usize, columns: usize) -> String {

@@ -17,7 +17,7 @@ use super::write::queue::Queue;
 use super::write::sqlite::State;
 use super::{Reading, StreamError};
 use crate::delivery::{NewDelivery, Receipt};
-use crate::faults::{self, Lie, Phase};
+use crate::faults::{self, Lie};
 use crate::ids::{DeliveryOffset, EventOffset, ReaderName};
 use writer::{Shared, Trouble, Writer};
 

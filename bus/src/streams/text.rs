@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// A text as it is stored.
-pub(super) fn stored(text: &str) -> Cow<'_, str> {
+pub(crate) fn stored(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte > 1) {
         return Cow::Borrowed(text);
     }
@@ -23,7 +23,7 @@ pub(super) fn stored(text: &str) -> Cow<'_, str> {
 }
 
 /// A text as it was.
-pub(super) fn restored(stored: String) -> String {
+pub(crate) fn restored(stored: String) -> String {
     if !stored.contains('\u{1}') {
         return stored;
     }

@@ -113,10 +113,10 @@ impl Subscriptions {
         let stored = self.store.by_name(name).await?;
         let asking = self.asking(&stored, consumer)?;
         let serial = serial(token, consumer).ok_or(SubscriptionError::Fenced)?;
-        let (store, id, events) = (self.store.clone(), stored.id, events.to_vec());
+        let (store, id, handed) = (self.store.clone(), stored.id, Handed { serial, events: events.to_vec() });
         let group = self.group(id);
         // Not `whole`, which would wake everybody: this is news for the consumers of the group alone.
-        let answered = tokio::spawn(async move { store.answer(id, &asking, serial, &events, answer).await });
+        let answered = tokio::spawn(async move { store.answer(id, &asking, &handed, answer).await });
         let whole = answered.await.unwrap_or_else(|_| Err(SubscriptionError::Store("it was broken off".to_owned())))?;
         group.send_replace(());
         if whole { Ok(()) } else { Err(SubscriptionError::Fenced) }
@@ -194,8 +194,9 @@ impl Puller {
         let events = events::at(&subscriptions.streams, &handed.events).await?;
         if events.len() < handed.events.len() {
             let gone = |offset: &EventOffset| !events.iter().any(|event| event.offset == *offset);
-            let gone: Vec<EventOffset> = handed.events.iter().copied().filter(gone).collect();
-            subscriptions.store.answer(stored.id, asking, handed.serial, &gone, Answer::Acknowledged).await?;
+            let gone = handed.events.iter().copied().filter(gone).collect();
+            let gone = Handed { serial: handed.serial, events: gone };
+            subscriptions.store.answer(stored.id, asking, &gone, Answer::Acknowledged).await?;
             subscriptions.group(stored.id).send_replace(());
         }
         Ok(Pulled { token: token(handed.serial, &asking.consumer), leased_until: asking.leased_until(), events })

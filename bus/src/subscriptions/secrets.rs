@@ -149,7 +149,7 @@ mod tests {
         let second = secrets.rotate(Signatures::V1, at(1)).unwrap();
         assert!(first.starts_with("whsec_") && second.starts_with("whsec_"));
         assert_eq!(texts(&secrets, 24), [second.clone(), first]);
-        assert_eq!(texts(&secrets, 25), [second.clone()]);
+        assert_eq!(texts(&secrets, 25), [second]);
         let third = secrets.rotate(Signatures::V1, at(30)).unwrap();
         let fourth = secrets.rotate(Signatures::V1, at(31)).unwrap();
         assert_eq!(texts(&secrets, 31), [fourth, third]);

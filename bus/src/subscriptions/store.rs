@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, FromRow, SqlSafeStr, SqlStr};
 
 use super::SubscriptionError;
 use crate::lease::Epoch;
+use crate::migrate::Set;
 use crate::storage::Tables;
 
 pub(super) mod definitions;
@@ -57,6 +58,24 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { vec![$(crate::subscriptions::store::Value::from($value)),*] };
 }
 use values;
+
+/// What subscriptions keep, for moving it from one engine to another.
+pub const TABLES: Set = Set {
+    file: sqlite::DATABASE_FILE,
+    schema: postgres::SCHEMA,
+    tables: &["subscriptions", "work", "attempts", "dead_letters", "consumers", "partitions"],
+    apart: &[],
+    exact: false,
+};
+
+/// Makes the tables of subscriptions where they are not there yet.
+///
+/// # Errors
+/// If they cannot be made or brought up to date.
+pub async fn prepare(tables: &Tables) -> Result<()> {
+    Store::open(tables).await?.close().await;
+    Ok(())
+}
 
 impl Store {
     pub(super) async fn open(tables: &Tables) -> Result<Self> {

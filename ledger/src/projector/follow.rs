@@ -45,7 +45,7 @@ impl Projector {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                     () = stopped(&mut stop) => {}
                 }
-            } else if self.take(events).await? == Fit::Corrects {
+            } else if self.take(events, &stop).await? == Fit::Corrects {
                 tracing::info!("events were read anew; waiting for the facts that follow from them");
                 is_corrected = true;
             }

@@ -167,7 +167,7 @@ impl Writer {
         .fetch_one(&mut *transaction)
         .await?;
         for (table, json) in rows {
-            let states = states(table, &json)?;
+            let states = states(*table, json)?;
             let (keys, states): (Vec<&str>, Vec<&str>) =
                 states.iter().map(|(key, state)| (key.as_str(), state.get())).unzip();
             let table = table.name();

@@ -41,7 +41,8 @@ create table work (
     -- Under which token it was handed out last.
     token bigint
 );
-create index work_due on work (subscription, blocked, due_at);
+-- With the attempts, so that what was not tried yet is counted without its rows.
+create index work_due on work (subscription, blocked, due_at, attempts);
 create index work_by_key on work (subscription, key_hash, id);
 create index work_by_token on work (subscription, token) where token is not null;
 

@@ -19,6 +19,9 @@ pub const SECRET: &str = "a secret of the judge, long enough";
 /// Whatever is waited for is there after this, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A command that reads all of a long log may take longer.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(1_800);
+
 /// How often one looks.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -93,7 +96,7 @@ impl Home {
         let mut child = self.command(&[], args, None).spawn()?;
         let stdout = listen(child.stdout.take().context("no standard output")?, None);
         let stderr = listen(child.stderr.take().context("no standard error")?, None);
-        Program { url: String::new(), child, outputs: Some((stdout, stderr)) }.ended()
+        Program { url: String::new(), child, outputs: Some((stdout, stderr)) }.ended_within(COMMAND_PATIENCE)
     }
 
     /// Nothing of the judge's own environment reaches it but where programs are found.
@@ -163,12 +166,16 @@ impl Program {
     ///
     /// # Errors
     /// If it does not end.
-    pub fn ended(mut self) -> anyhow::Result<Ended> {
+    pub fn ended(self) -> anyhow::Result<Ended> {
+        self.ended_within(PATIENCE)
+    }
+
+    fn ended_within(mut self, patience: Duration) -> anyhow::Result<Ended> {
         let began = Instant::now();
         loop {
             match self.child.try_wait()? {
                 Some(status) => return Ok(self.of(status)),
-                None if began.elapsed() > PATIENCE => bail!("the program does not end: {:?}", self.kill()?),
+                None if began.elapsed() > patience => bail!("the program does not end: {:?}", self.kill()?),
                 None => std::thread::sleep(GLANCE),
             }
         }

@@ -52,7 +52,7 @@ fn what_needs_a_look_is_said_first_and_in_words() {
         "1 of 5 subscriptions is disabled; 1 of 5 subscriptions is held back; 1 of 5 subscriptions is failing; \
          1 of 5 subscriptions is paused; 2 dead letters to look at."
     );
-    assert_eq!(said(&[well.clone()]), "Nothing needs a look: 1 subscription in order.");
+    assert_eq!(said(std::slice::from_ref(&well)), "Nothing needs a look: 1 subscription in order.");
     assert_eq!(said(&[]), "Nobody has subscribed yet.");
     let dead = Subscription { dead: 1, ..subscription("f") };
     let ranks = [&disabled, &held, &parked, &dead, &paused, &well].map(words::rank);

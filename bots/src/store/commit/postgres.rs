@@ -1,13 +1,11 @@
 //! Decisions in PostgreSQL: everything that follows from a batch of events, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Batch, Committed, NewAction, NewReminder, Outcome};
+use super::{Batch, Committed, NewAction, NewReminder, Outcome, ended_keys, figures, is_plain};
 use crate::error::BotError;
-use crate::runtime::record::{ActionStatus, RunId, RunStatus};
+use crate::runtime::record::{ActionStatus, RunId};
 use crate::store::postgres::Postgres;
 use crate::store::runs::{Run, Standing};
 use crate::store::{hour, json, micros, storable};
@@ -36,14 +34,6 @@ impl Postgres {
     }
 }
 
-/// Keys of runs that others may have waited for.
-fn ended_keys(outcomes: &[Outcome]) -> BTreeSet<&str> {
-    let ended = |outcome: &&Outcome| {
-        outcome.run.id.is_some() && matches!(outcome.run.status, RunStatus::Done | RunStatus::Dead)
-    };
-    outcomes.iter().filter(ended).map(|outcome| outcome.run.key.as_str()).collect()
-}
-
 /// The pause of a bot that was paused by hand while it decided stays as it is.
 async fn save_standing(connection: &mut PgConnection, batch: &Batch) -> Result<(), BotError> {
     let Standing { checkpoint, delivery, failures_in_row, last_failure, paused } = &batch.standing;
@@ -63,12 +53,6 @@ async fn save_standing(connection: &mut PgConnection, batch: &Batch) -> Result<(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Whether nothing but a new run is to be written.
-fn is_plain(outcome: &Outcome) -> bool {
-    let Outcome { run, asked, state, actions, reminder } = outcome;
-    run.id.is_none() && asked.is_empty() && state.is_empty() && actions.is_empty() && reminder.is_none()
 }
 
 async fn insert_plain(connection: &mut PgConnection, batch: &Batch, plain: &[Outcome]) -> Result<(), BotError> {
@@ -286,20 +270,7 @@ async fn schedule(
     run: &Run,
     reminder: &NewReminder,
 ) -> Result<(), BotError> {
-    let next = Run {
-        id: None,
-        round: run.round + 1,
-        status: RunStatus::Scheduled,
-        because: format!("asked to be reminded: {}", reminder.note),
-        tries: 0,
-        by_hand: false,
-        attempts: Vec::new(),
-        note: Some(reminder.note.clone()),
-        began_at: None,
-        millis: 0,
-        due_at: Some(reminder.due_at),
-        ..run.clone()
-    };
+    let next = run.reminded(reminder);
     insert_run(connection, batch, &next).await.map(drop)
 }
 
@@ -325,15 +296,7 @@ async fn promote(connection: &mut PgConnection, batch: &Batch, key: &str) -> Res
 }
 
 async fn count(connection: &mut PgConnection, batch: &Batch) -> Result<(), BotError> {
-    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-    for outcome in &batch.outcomes {
-        match outcome.run.status {
-            RunStatus::Done => *counts.entry("run/ok").or_default() += 1,
-            RunStatus::Dead => *counts.entry("run/failed").or_default() += 1,
-            RunStatus::Waiting | RunStatus::Retrying | RunStatus::Scheduled => {}
-        }
-    }
-    for (what, n) in counts {
+    for (what, n) in figures(&batch.outcomes) {
         add(connection, (batch.bot, what), hour(batch.now), [n, 0]).await?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::lease::{Epoch, Lease};
 use crate::storage::PostgresSettings;
 use crate::subscriptions::SubscriptionError;
 
-const SCHEMA: &str = "devhose_subscriptions";
+pub(super) const SCHEMA: &str = "devhose_subscriptions";
 
 pub(super) async fn open(settings: &PostgresSettings) -> Result<PgPool> {
     let migrations = sqlx::migrate!("../migrations/postgres/subscriptions");

@@ -10,7 +10,7 @@ use sqlx::{SqliteConnection, Transaction};
 use super::Result;
 use crate::subscriptions::SubscriptionError;
 
-const DATABASE_FILE: &str = "subscriptions.db";
+pub(super) const DATABASE_FILE: &str = "subscriptions.db";
 
 /// Readers at the same time: pages, and workers that look for what is due.
 const READERS_MAX: u32 = 3;

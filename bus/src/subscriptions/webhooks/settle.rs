@@ -93,6 +93,7 @@ impl Worker {
 
     async fn trim(&mut self, noted: usize) -> Result<(), SubscriptionError> {
         self.attempts_noted += noted;
+        self.full_for = self.full_for.saturating_sub(noted);
         if self.attempts_noted < TRIM_EVERY {
             return Ok(());
         }

@@ -30,6 +30,10 @@ const READY_MAX: usize = 1_000;
 /// With so much queued no more is read, even if most of it waits behind failed deliveries: about a megabyte of rows.
 const QUEUED_MAX: usize = 10_000;
 
+/// A queue that was full is looked at again when so many attempts have ended: counting it each time would cost more than
+/// they do.
+const FULL_FOR: usize = READY_MAX / 8;
+
 /// A position that moved over so many events of which none matched is noted: so many are read again after a crash.
 const UNNOTED_EVENTS_MAX: i64 = 1_000;
 
@@ -51,6 +55,8 @@ pub(super) struct Worker {
     pub(super) id: SubscriptionId,
     pub(super) circuit: Circuit,
     pub(super) attempts_noted: usize,
+    /// Attempts that are to end before the queue, which was full, is looked at again.
+    pub(super) full_for: usize,
     /// Where it has read to.
     position: EventOffset,
     /// Where it is noted to have read to.
@@ -89,6 +95,7 @@ impl Worker {
             id,
             circuit: Circuit::default(),
             attempts_noted: 0,
+            full_for: 0,
             position: EventOffset::START,
             noted: EventOffset::START,
             noted_at: DateTime::UNIX_EPOCH,
@@ -171,9 +178,12 @@ impl Worker {
         let now = subscriptions.now();
         let mut work: Vec<NewWork> = Vec::new();
         let mut more = false;
-        if subscriptions.streams.event_head().borrow().0 > self.position.0 {
+        let may_have_room = self.full_for == 0 || self.in_flight.is_empty();
+        if may_have_room && subscriptions.streams.event_head().borrow().0 > self.position.0 {
             let room = subscriptions.store.room(self.id).await?;
-            if room.queued < QUEUED_MAX && room.ready < READY_MAX && room.dead < DEAD_LETTERS_MAX {
+            let full = room.queued >= QUEUED_MAX || room.ready >= READY_MAX || room.dead >= DEAD_LETTERS_MAX;
+            self.full_for = if full { FULL_FOR } else { 0 };
+            if !full {
                 let read = subscriptions.streams.events(self.position, EVENTS_READ_MAX).await?;
                 work.extend(read.iter().filter(|event| stored.spec.filter.matches(event)).map(NewWork::of));
                 more = read.len() == EVENTS_READ_MAX;

@@ -190,6 +190,10 @@ async fn a_commit_whose_answer_is_lost_is_answered_as_what_it_was() {
     });
     let recording = tokio::spawn(record_until(streams.clone(), Arc::clone(&stop)));
 
+    // Both writers have begun, so that what waits below are their commits.
+    streams.delivery_head().wait_for(|head| head.0 > 0).await.unwrap();
+    streams.event_head().wait_for(|head| head.0 > 0).await.unwrap();
+
     // Commits are durable now, but nobody hears of it: they wait for a standby that does not exist.
     let mut connection = PgConnection::connect(&address).await.unwrap();
     sqlx::query("alter system set synchronous_standby_names = 'nobody'").execute(&mut connection).await.unwrap();

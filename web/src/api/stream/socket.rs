@@ -1,4 +1,4 @@
-//! Events over a WebSocket, as the WebSockets binding of CloudEvents has it: subprotocol `cloudevents.json`, one
+//! Events over a WebSocket, as the `WebSockets` binding of CloudEvents has it: subprotocol `cloudevents.json`, one
 //! structured event in each text frame, and nothing else.
 //!
 //! A client is sent as many events as it has asked for and no more. It may be closed at any moment: what it has not

@@ -47,13 +47,12 @@ impl Store {
         Ok(serial.map(|serial| Handed { serial, events: due.into_iter().map(|work| work.event).collect() }))
     }
 
-    /// Does with what was handed out under a token what its consumer says; false if some of it is not its own any more.
+    /// Does with what was handed out under a token what its consumer says, or with some of it; false if some of it is not its own any more.
     pub(in crate::subscriptions) async fn answer(
         &self,
         id: SubscriptionId,
         asking: &Asking,
-        serial: i64,
-        events: &[EventOffset],
+        handed: &Handed,
         answer: Answer,
     ) -> Result<bool> {
         let mut transaction = self.begin_on(id).await?;
@@ -61,7 +60,7 @@ impl Store {
             .rows(
                 "select id, event_offset, event, key_hash, attempts, replay from work
                  where subscription = $1 and token = $2",
-                values![id, serial],
+                values![id, handed.serial],
             )
             .await?;
         let mut held: HashMap<EventOffset, Work> = HashMap::new();
@@ -70,7 +69,7 @@ impl Store {
             held.insert(work.event, work);
         }
         let mut whole = true;
-        for event in events {
+        for event in &handed.events {
             let Some(work) = held.remove(event) else {
                 whole = false;
                 continue;
@@ -85,7 +84,7 @@ impl Store {
         transaction
             .execute(
                 "update work set due_at = $3 where subscription = $1 and token = $2",
-                values![id, serial, asking.leased_until()],
+                values![id, handed.serial, asking.leased_until()],
             )
             .await?;
         transaction
@@ -100,8 +99,9 @@ impl Store {
 }
 
 /// The attempt was counted when it was handed out, and would be counted again.
-fn counted(work: Work) -> Work {
-    Work { attempts: work.attempts.saturating_sub(1), ..work }
+const fn counted(mut work: Work) -> Work {
+    work.attempts = work.attempts.saturating_sub(1);
+    work
 }
 
 impl Transaction {
