@@ -158,6 +158,14 @@ impl Kafka {
         self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
     }
 
+    /// Why no delivery can be taken now. Without a spool only the brokers know, and tell each sender.
+    pub(crate) fn unwritable(&self) -> Option<StreamError> {
+        match &self.intake {
+            Intake::Spool(spool) => spool.unwritable(),
+            Intake::Brokers(..) => None,
+        }
+    }
+
     /// What keeps deliveries or events less well than promised, as far as is known.
     pub(crate) fn weaknesses(&self) -> Vec<Weakness> {
         self.shared.alarms.all()

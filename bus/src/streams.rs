@@ -18,10 +18,12 @@ use crate::kafka::Kafka;
 use crate::lease::Lease;
 use crate::query::Query;
 use crate::storage::{Storage, Weakness};
+use engine::{Engine, ask};
 use verify::{Chained as _, Stream};
 
 pub(crate) mod body;
 mod chain;
+mod engine;
 pub(crate) mod postgres;
 mod read;
 mod search;
@@ -171,32 +173,6 @@ pub struct Streams {
     engine: Engine,
 }
 
-/// The engines; each is one file, and the contract suite in `bus/tests/` runs over all of them.
-#[derive(Debug, Clone)]
-enum Engine {
-    Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Postgres),
-    /// Kafka before PostgreSQL.
-    Kafka(Box<Kafka>),
-}
-
-/// Asks whichever engine there is the same question. What Kafka is not asked itself is asked of its log.
-macro_rules! ask {
-    ($streams:expr, $engine:ident => $question:expr) => {
-        ask!($streams, $engine => $question, kafka => {
-            let $engine = &kafka.log;
-            $question
-        })
-    };
-    ($streams:expr, $engine:ident => $question:expr, $kafka:ident => $own:expr) => {
-        match &$streams.engine {
-            Engine::Sqlite($engine) => $question,
-            Engine::Postgres($engine) => $question,
-            Engine::Kafka($kafka) => $own,
-        }
-    };
-}
-
 impl Streams {
     /// Opens, or creates, the streams in a directory on a local disk.
     ///
@@ -264,7 +240,7 @@ impl Streams {
     /// Why nothing can be stored now; none while all is well. Whatever is refused meanwhile may be sent again.
     #[must_use]
     pub fn unwritable(&self) -> Option<StreamError> {
-        ask!(self, engine => engine.unwritable())
+        ask!(self, engine => engine.unwritable(), kafka => kafka.unwritable())
     }
 
     /// The newest delivery's offset, and every later one.

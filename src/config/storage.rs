@@ -53,6 +53,7 @@ struct KafkaEntry {
     spool: bool,
     #[serde(default = "spool_mib")]
     spool_mib: u64,
+    instance: Option<String>,
     tls: Option<TlsEntry>,
     sasl: Option<SaslEntry>,
 }
@@ -220,6 +221,7 @@ impl KafkaEntry {
             retention_hours: Some(self.retention_hours).filter(|hours| *hours > 0),
             message_bytes_max: self.message_bytes_max,
             spool: self.spool.then_some(spool),
+            instance: self.instance,
         })
     }
 }

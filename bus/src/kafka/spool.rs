@@ -137,6 +137,15 @@ impl Spool {
         self.room.bytes.load(Ordering::Relaxed)
     }
 
+    /// Why nothing can be kept now.
+    pub(super) fn unwritable(&self) -> Option<StreamError> {
+        if self.room.stopped.load(Ordering::Relaxed) {
+            Some(StreamError::Stopped)
+        } else {
+            (self.bytes() >= self.room.bytes_max).then_some(FULL)
+        }
+    }
+
     /// Commits what is queued and closes the files. Closing twice is closing once.
     pub(super) async fn close(&self) -> Result<(), StreamError> {
         match self.order(|answer| Job::Close { answer }).await {
