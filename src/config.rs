@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use ::bots::clients::settings::{ClusterSettings, ToolSettings};
 use ::bots::runtime::{BotSettings, CrashPoint};
 use anyhow::Context as _;
-use bus::egress::AllowList;
 use bus::faults::Fault;
 use bus::ids::SourceName;
 use chrono::Weekday;
@@ -68,8 +67,6 @@ pub(crate) struct Config {
     pub(crate) tools: Vec<ToolSettings>,
     /// Settings of bots, by name.
     pub(crate) bots: BTreeMap<String, BotSettings>,
-    /// What signed webhooks may reach beyond the public internet.
-    pub(crate) webhooks_allow: AllowList,
     /// Rules of the metrics.
     pub(crate) rules: Rules,
     /// The organisation's calendar.
@@ -96,14 +93,7 @@ struct File {
     cluster: Vec<clusters::ClusterEntry>,
     tool: Vec<ToolSettings>,
     bot: BTreeMap<String, bots::BotEntry>,
-    subscriptions: SubscriptionsEntry,
     rules: Rules,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct SubscriptionsEntry {
-    allow: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -217,7 +207,6 @@ impl Config {
             clusters,
             asked_clusters,
             tools: file.tool,
-            webhooks_allow: AllowList::parse(&file.subscriptions.allow).map_err(|error| wrong(&error))?,
             bots: bots::build(file.bot).map_err(|error| wrong(&error))?,
             rules: file.rules,
             calendar: Calendar { zone: file.organisation.timezone.unwrap_or(Tz::UTC), week_start },
@@ -250,7 +239,6 @@ impl Default for Config {
             asked_clusters: Vec::new(),
             tools: Vec::new(),
             bots: BTreeMap::new(),
-            webhooks_allow: AllowList::default(),
             rules: Rules::default(),
             calendar: Calendar::default(),
         }

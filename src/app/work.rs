@@ -98,11 +98,12 @@ impl Work {
         }
         if let Some(bots) = parts.bots.clone() {
             let streams = self.streams.clone();
-            let begin = Arc::new(tokio::sync::Mutex::new(bots_begin));
+            // Waited for once; when bots begin again after trouble, nobody is waited for.
+            let mut begin = bots_begin;
             self.go_on("bots", move |mut stop| {
-                let (bots, streams, begin) = (bots.clone(), streams.clone(), Arc::clone(&begin));
+                let (bots, streams, begin) = (bots.clone(), streams.clone(), begin.take());
                 async move {
-                    if let Some(begin) = begin.lock().await.take() {
+                    if let Some(begin) = begin {
                         tokio::select! {
                             _ = begin => {}
                             () = stopped(&mut stop) => return Ok(()),

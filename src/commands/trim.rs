@@ -71,8 +71,8 @@ fn instant(text: &str) -> Result<DateTime<Utc>, Failure> {
             .remedy("400d, a date, or an instant in RFC 3339")
     };
     let query = bus::query::Query::parse(&format!("before:{text}"), crate::app::now()).map_err(|_| wrong())?;
-    let moments = query.terms().iter().filter_map(|term| {
+    let mut moments = query.terms().iter().filter_map(|term| {
         if let bus::query::Condition::Before(moment) = &term.condition { Some(moment.at()) } else { None }
     });
-    moments.last().ok_or_else(wrong)
+    moments.next().ok_or_else(wrong)
 }

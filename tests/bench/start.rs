@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::ids::EventOffset;
 use bus::lease::Lease;
@@ -90,7 +90,6 @@ async fn until_answered(program: &Program, path: &str) -> Duration {
 async fn make(data: &Path, events: usize) -> i64 {
     let streams = Streams::open(data).await.unwrap();
     if *streams.event_head().borrow() == EventOffset::START {
-        let began = Instant::now();
         std::fs::write(data.join("people.key"), PEOPLE_KEY).unwrap();
         let settings = Settings {
             catalog: ledger::catalog::files::load(&ledger::catalog::CatalogSettings::default()).unwrap(),
@@ -114,11 +113,9 @@ async fn make(data: &Path, events: usize) -> i64 {
         while streams.checkpoint(ingest::normalizer::READER).await.unwrap() < streams.delivery_head().borrow().0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        eprintln!("start: interpreted after {:.0} s", began.elapsed().as_secs_f64());
         let projector = tokio::spawn(Arc::clone(&ledger).run(Lease::sole(), stopped));
         let head = *streams.event_head().borrow();
         ledger.wait_for(head).await.unwrap();
-        eprintln!("start: folded after {:.0} s", began.elapsed().as_secs_f64());
         stop.send_replace(true);
         normalizer.await.unwrap().unwrap();
         projector.await.unwrap().unwrap();

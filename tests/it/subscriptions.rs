@@ -11,7 +11,7 @@ use crate::program::{Answer, CONFIGURATION, Delivery, Home, Program, until};
 
 /// Endpoints of tests are on this machine.
 fn home() -> Home {
-    Home::with(&format!("{CONFIGURATION}\n[subscriptions]\nallow = [\"127.0.0.1/32\"]\n"))
+    Home::with(&format!("{CONFIGURATION}\n[egress]\nallow = [\"127.0.0.1/32\"]\n"))
 }
 
 /// Sends an event of that type about that subject, once it is interpreted.

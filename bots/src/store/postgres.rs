@@ -86,6 +86,11 @@ fn error(error: StreamError) -> BotError {
         StreamError::Engine(error) => BotError::Engine(error),
         StreamError::Migrate(error) => BotError::Migrate(error),
         StreamError::Setup(why) => BotError::Setup(why),
-        error => BotError::Streams(error),
+        error @ (StreamError::InUse(_)
+        | StreamError::Busy(_)
+        | StreamError::Kafka(_)
+        | StreamError::Corrupt { .. }
+        | StreamError::File { .. }
+        | StreamError::Stopped) => BotError::Streams(error),
     }
 }

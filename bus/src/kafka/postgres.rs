@@ -40,7 +40,9 @@ impl Tables {
     /// Keeps a body for as long as messages may refer to it. Durable when this returns.
     pub(super) async fn save_body(&self, hash: blake3::Hash, body: Vec<u8>) -> Result<(), StreamError> {
         let body_bytes = body.len();
-        let frame = off_thread(body_bytes, move || compress(&body, Effort::Usual)).await?.map_err(|source| file(hash, source))?;
+        let frame = off_thread(body_bytes, move || compress(&body, Effort::Usual))
+            .await?
+            .map_err(|source| file(hash, source))?;
         query(
             "insert into bodies (hash, body_bytes, body, referenced_at) values ($1, $2, $3, now()) \
              on conflict (hash) do update set referenced_at = excluded.referenced_at",

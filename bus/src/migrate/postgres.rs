@@ -93,7 +93,7 @@ impl End {
                         (Kind::Integer, Cell::Integer(number)) => query.bind(number),
                         (Kind::Boolean, Cell::Integer(number)) => query.bind(number != 0),
                         (Kind::Real, Cell::Real(number)) => query.bind(number),
-                        (Kind::Text, Cell::Text(text)) => query.bind(written(text, exact)),
+                        (Kind::Text, Cell::Text(text)) => query.bind(written(&text, exact)),
                         (Kind::Bytes, Cell::Bytes(bytes)) => query.bind(bytes),
                         (Kind::Integer, Cell::Null) => query.bind(None::<i64>),
                         (Kind::Boolean, Cell::Null) => query.bind(None::<bool>),
@@ -152,8 +152,8 @@ pub(super) async fn settle_heads(options: PgConnectOptions) -> Result<(), Stream
 }
 
 /// A text as the server can store it.
-fn written(text: String, exact: bool) -> String {
-    if exact { text::stored(&text).into_owned() } else { text.replace('\0', "\u{fffd}") }
+fn written(text: &str, exact: bool) -> String {
+    if exact { text::stored(text).into_owned() } else { text.replace('\0', "\u{fffd}") }
 }
 
 /// A text as it was before it was written.
