@@ -183,6 +183,7 @@ impl From<BotError> for ApiError {
             | BotError::Unwritable { .. }
             | BotError::Subscription { .. }
             | BotError::Abrupt(_)
+            | BotError::LeaseLost
             | BotError::Crashed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
