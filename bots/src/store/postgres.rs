@@ -15,7 +15,7 @@ use sqlx::{PgConnection, Postgres as Database, Transaction};
 use super::LEASE;
 use crate::error::BotError;
 
-pub(super) const SCHEMA: &str = "devhose_bots";
+const SCHEMA: &str = "devhose_bots";
 
 /// No holder of a lease has it.
 const NO_EPOCH: i64 = -1;
@@ -30,7 +30,7 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn open(settings: &PostgresSettings) -> Result<Self, BotError> {
         let migrations = sqlx::migrate!("../migrations/postgres/bots");
-        let pool = bus::postgres::open(settings, SCHEMA, &migrations).await.map_err(error)?;
+        let pool = bus::postgres::open(settings, SCHEMA, &migrations).await?;
         Ok(Self { pool, holder: Arc::new(AtomicI64::new(NO_EPOCH)) })
     }
 
@@ -42,8 +42,11 @@ impl Postgres {
     pub(super) async fn begin_held(&self) -> Result<Transaction<'static, Database>, BotError> {
         let mut transaction = self.pool.begin().await?;
         let epoch = Epoch(self.holder.load(Ordering::Acquire));
-        bus::postgres::fence(&mut transaction, LEASE, epoch).await.map_err(error)?;
-        Ok(transaction)
+        match bus::postgres::fence(&mut transaction, LEASE, epoch).await {
+            Ok(()) => Ok(transaction),
+            Err(StreamError::Fenced(_)) => Err(BotError::LeaseLost),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The same, for what changes runs or queues of a bot: one transaction at a time, as people change them too.
@@ -77,20 +80,4 @@ impl Postgres {
 async fn lock(connection: &mut PgConnection, bot: &str) -> Result<(), BotError> {
     sqlx::query("select 1 from bots where name = $1 for update").bind(bot).execute(connection).await?;
     Ok(())
-}
-
-/// What the helpers of all parts of the program say of the database.
-fn error(error: StreamError) -> BotError {
-    match error {
-        StreamError::Fenced(_) => BotError::LeaseLost,
-        StreamError::Engine(error) => BotError::Engine(error),
-        StreamError::Migrate(error) => BotError::Migrate(error),
-        StreamError::Setup(why) => BotError::Setup(why),
-        error @ (StreamError::InUse(_)
-        | StreamError::Busy(_)
-        | StreamError::Kafka(_)
-        | StreamError::Corrupt { .. }
-        | StreamError::File { .. }
-        | StreamError::Stopped) => BotError::Streams(error),
-    }
 }

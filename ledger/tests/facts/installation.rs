@@ -9,7 +9,7 @@ use bus::event::Event;
 use bus::ids::{EventId, OrderKey, ReaderName};
 use bus::kind::Kind;
 use bus::lease::Lease;
-use bus::storage::Tables;
+use bus::storage::{Storage, Tables};
 use bus::streams::{Reading, Streams};
 use chrono::{DateTime, Utc};
 use ledger::catalog::Catalog;
@@ -102,15 +102,19 @@ impl Home {
         Self { directory: tempfile::tempdir().unwrap(), database, keepers: Mutex::default() }
     }
 
-    pub(crate) fn tables(&self) -> Tables {
+    fn storage(&self) -> Storage {
         match &self.database {
-            None => Tables::Sqlite(self.directory.path().to_owned()),
-            Some(database) => database.tables(),
+            None => Storage::Sqlite(self.directory.path().to_owned()),
+            Some(database) => database.storage(),
         }
     }
 
+    pub(crate) fn tables(&self) -> Tables {
+        self.storage().tables()
+    }
+
     pub(crate) async fn streams(&self) -> Streams {
-        Streams::open(self.directory.path()).await.unwrap()
+        Streams::open_on(&self.storage()).await.unwrap()
     }
 
     pub(crate) async fn lease(&self) -> Lease {

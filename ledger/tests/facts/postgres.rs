@@ -1,7 +1,7 @@
 //! PostgreSQL under test: a database for each test, and what somebody does to the facts behind Ledger's back.
 
 use bus::lease::{Epoch, Lease};
-use bus::storage::{PostgresSettings, Tables};
+use bus::storage::{PostgresSettings, Storage};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::{oneshot, watch};
 
@@ -22,15 +22,14 @@ impl Database {
             panic!("{SERVER} names no PostgreSQL server: set it to what `tests/services/postgres start DIR` prints")
         });
         let name = format!("ledger_{}", uuid::Uuid::new_v4().simple());
-        execute(&server, &format!("create database {name}")).await;
+        execute(&server, &format!("create database {name} encoding 'UTF8' template template0")).await;
         let (address, _) = server.rsplit_once('/').unwrap();
         let url = format!("{address}/{name}");
-        execute(&url, "create schema devhose create table epochs (name text primary key, epoch bigint not null)").await;
         Self { server, name, url }
     }
 
-    pub(crate) fn tables(&self) -> Tables {
-        Tables::Postgres(PostgresSettings::new(&self.url))
+    pub(crate) fn storage(&self) -> Storage {
+        Storage::Postgres(PostgresSettings::new(&self.url))
     }
 
     pub(crate) async fn drop(self) {

@@ -24,13 +24,14 @@ struct Process {
 }
 
 impl Process {
-    async fn open(home: &Home, streams: &Streams) -> Arc<Ledger> {
-        Self::with_bots(home, streams, &["*[bot]"]).await
+    async fn open(home: &Home) -> Arc<Ledger> {
+        Self::with_bots(home, &["*[bot]"]).await
     }
 
-    async fn with_bots(home: &Home, streams: &Streams, bots: &[&str]) -> Arc<Ledger> {
+    /// With connections of its own to everything.
+    async fn with_bots(home: &Home, bots: &[&str]) -> Arc<Ledger> {
         let settings = settings(bots.iter().map(|bot| (*bot).to_owned()).collect());
-        Arc::new(Ledger::open(&home.tables(), streams.clone(), settings).await.unwrap())
+        Arc::new(Ledger::open(&home.tables(), home.streams().await, settings).await.unwrap())
     }
 
     fn hold(ledger: &Arc<Ledger>, lease: Lease) -> Self {
@@ -84,7 +85,7 @@ async fn with_database() -> (Home, Streams) {
 #[tokio::test]
 async fn a_process_that_follows_keeps_up_and_saves_nothing() {
     let (home, streams) = with_database().await;
-    let follower = Process::follow(&Process::open(&home, &streams).await);
+    let follower = Process::follow(&Process::open(&home).await);
     deliver(&streams, vec![json!([deployment(1), deployment(2)])]).await;
     counted(&streams, &follower.ledger).await;
     assert_eq!(environments(&follower.ledger), [("live".to_owned(), 2)]);
@@ -92,7 +93,7 @@ async fn a_process_that_follows_keeps_up_and_saves_nothing() {
     follower.end().await;
 
     // One that saves finds nothing saved, and everything in the log.
-    let holder = Process::hold(&Process::open(&home, &streams).await, home.lease().await);
+    let holder = Process::hold(&Process::open(&home).await, home.lease().await);
     counted(&streams, &holder.ledger).await;
     assert_eq!(difference(&holder.ledger, read).await, None);
     holder.end().await;
@@ -102,8 +103,8 @@ async fn a_process_that_follows_keeps_up_and_saves_nothing() {
 #[tokio::test]
 async fn one_that_takes_over_goes_on_from_what_was_saved_and_the_other_one_follows() {
     let (home, streams) = with_database().await;
-    let first = Process::hold(&Process::open(&home, &streams).await, home.lease().await);
-    let second = Process::follow(&Process::open(&home, &streams).await);
+    let first = Process::hold(&Process::open(&home).await, home.lease().await);
+    let second = Process::follow(&Process::open(&home).await);
     deliver(&streams, vec![json!([deployment(1)])]).await;
     counted(&streams, &first.ledger).await;
     counted(&streams, &second.ledger).await;
@@ -142,7 +143,7 @@ async fn one_that_takes_over_goes_on_from_what_was_saved_and_the_other_one_follo
 async fn whoever_hears_that_the_lease_is_lost_stops_saving_at_once() {
     let (home, streams) = with_database().await;
     let (lease, lost) = postgres::take_lease(&home.database.as_ref().unwrap().url).await;
-    let holder = Process::hold(&Process::open(&home, &streams).await, lease);
+    let holder = Process::hold(&Process::open(&home).await, lease);
     deliver(&streams, vec![json!([deployment(1)])]).await;
     counted(&streams, &holder.ledger).await;
     lost.send_replace(true);
@@ -153,9 +154,9 @@ async fn whoever_hears_that_the_lease_is_lost_stops_saving_at_once() {
 #[tokio::test]
 async fn a_rebuild_by_one_process_comes_into_view_in_the_others() {
     let (home, streams) = with_database().await;
-    let holder = Process::hold(&Process::open(&home, &streams).await, home.lease().await);
-    let follower = Process::follow(&Process::open(&home, &streams).await);
-    let late = Process::open(&home, &streams).await;
+    let holder = Process::hold(&Process::open(&home).await, home.lease().await);
+    let follower = Process::follow(&Process::open(&home).await);
+    let late = Process::open(&home).await;
     deliver(&streams, vec![json!([deployment(1), deployment(101)]), json!([deployment(2)])]).await;
     seen(&holder.ledger, "live", 3).await;
     seen(&follower.ledger, "live", 3).await;
@@ -183,14 +184,14 @@ async fn a_rebuild_by_one_process_comes_into_view_in_the_others() {
 #[tokio::test]
 async fn a_rebuild_whose_lease_is_lost_changes_nothing() {
     let (home, streams) = with_database().await;
-    let holder = Process::hold(&Process::open(&home, &streams).await, home.lease().await);
+    let holder = Process::hold(&Process::open(&home).await, home.lease().await);
     deliver(&streams, vec![json!([deployment(1)])]).await;
     counted(&streams, &holder.ledger).await;
     let next = home.lease().await;
     let error = holder.ledger.rebuild(&rereading(read), &quietly).await.unwrap_err();
     assert!(matches!(error, LedgerError::LeaseLost), "{error}");
     assert_eq!(home.generations().await, [1]);
-    let other = Process::hold(&Process::open(&home, &streams).await, next);
+    let other = Process::hold(&Process::open(&home).await, next);
     counted(&streams, &other.ledger).await;
     assert_eq!(environments(&other.ledger), [("live".to_owned(), 1)]);
     other.end().await;
@@ -200,10 +201,10 @@ async fn a_rebuild_whose_lease_is_lost_changes_nothing() {
 #[tokio::test]
 async fn a_process_with_other_rules_folds_the_facts_for_itself() {
     let (home, streams) = with_database().await;
-    let holder = Process::hold(&Process::open(&home, &streams).await, home.lease().await);
+    let holder = Process::hold(&Process::open(&home).await, home.lease().await);
     deliver(&streams, vec![json!([deployment(1)])]).await;
     counted(&streams, &holder.ledger).await;
-    let other = Process::follow(&Process::with_bots(&home, &streams, &["robot"]).await);
+    let other = Process::follow(&Process::with_bots(&home, &["robot"]).await);
     deliver(&streams, vec![json!([deployment(2)])]).await;
     for process in [&holder, &other] {
         counted(&streams, &process.ledger).await;
@@ -224,7 +225,7 @@ async fn a_process_with_other_rules_folds_the_facts_for_itself() {
 #[tokio::test]
 async fn a_server_that_ends_every_session_loses_nothing() {
     let (home, streams) = with_database().await;
-    let ledger = Process::open(&home, &streams).await;
+    let ledger = Process::open(&home).await;
     let mut holder = Process::hold(&ledger, home.lease().await);
     for number in 0..5 {
         deliver(&streams, vec![json!([deployment(number)])]).await;
