@@ -34,7 +34,7 @@ mod subscriptions {
     mod pulling;
 
     /// What takes longer than this does not come any more.
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(120);
 
     /// Where the tables of an installation are.
     enum Place {

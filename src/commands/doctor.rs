@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use ::bots::contract::Mode;
+use bus::storage::Storage;
 
 use crate::config::Config;
 use crate::context::Context;
@@ -71,22 +72,34 @@ pub(super) async fn run(context: Context) -> Ended {
         (None, Ok(_)) => ok("port", format!("{} is free", config.listen)),
         (None, Err(error)) => fail("port", format!("{}: {error}; set `listen` to another", config.listen)),
     });
-    if running.is_none() && config.data.join("devhose.db").exists() {
-        findings.push(match bus::streams::Streams::open(&config.data).await {
-            Ok(streams) => {
-                let (deliveries, events) = (*streams.delivery_head().borrow(), *streams.event_head().borrow());
-                let quarantined = streams.quarantined(1_000).await?.len();
-                streams.close().await?;
-                if quarantined == 0 {
-                    ok("data", format!("{deliveries} deliveries, {events} events"))
-                } else {
-                    warn("data", format!("{quarantined} deliveries in quarantine: `devhose sources quarantine`"))
-                }
-            }
-            Err(error) => fail("data", error.to_string()),
-        });
+    let storage = config.storage();
+    let readable = match &storage {
+        Storage::Sqlite(directory) => running.is_none() && directory.join("devhose.db").exists(),
+        Storage::Postgres(_) | Storage::Kafka(..) => true,
+    };
+    if readable {
+        findings.extend(data(&storage).await?);
     }
     print(&findings, context.output)
+}
+
+/// What stands in the storage, and what keeps it less well than promised.
+async fn data(storage: &Storage) -> Result<Vec<Finding>, Failure> {
+    let streams = match bus::streams::Streams::open_on(storage).await {
+        Ok(streams) => streams,
+        Err(error) => return Ok(vec![fail("data", format!("{:#}", anyhow::Error::from(error)))]),
+    };
+    let (deliveries, events) = (*streams.delivery_head().borrow(), *streams.event_head().borrow());
+    let quarantined = streams.quarantined(1_000).await?.len();
+    let weaknesses = streams.weaknesses();
+    streams.close().await?;
+    let mut findings = vec![if quarantined == 0 {
+        ok("data", format!("{deliveries} deliveries, {events} events"))
+    } else {
+        warn("data", format!("{quarantined} deliveries in quarantine: `devhose sources quarantine`"))
+    }];
+    findings.extend(weaknesses.iter().map(|weakness| warn("storage", weakness.to_string())));
+    Ok(findings)
 }
 
 /// Whether bots that are to act have something to act on.

@@ -19,7 +19,12 @@ async fn crash_and_go_on(stage: &Stage, step: &str) {
     until("it is posted", async || (!stage.chat.messages().is_empty()).then_some(())).await;
     stage.settles(&program).await;
     // The message, and the details in its thread.
-    let told = program.events("type:action.performed").await;
+    let posted = stage.chat.messages().len() + stage.chat.replies().len();
+    let told = until("all that was posted is told", async || {
+        let told = program.events("type:action.performed").await;
+        (told.len() >= posted).then_some(told)
+    })
+    .await;
     let subjects = told.iter().map(|event| event["subject"].as_str().unwrap()).collect::<BTreeSet<_>>();
     assert_eq!(subjects.len(), told.len(), "{step}: {told:#?}");
     assert_eq!(told.len(), stage.chat.messages().len() + stage.chat.replies().len(), "{step}: {told:#?}");

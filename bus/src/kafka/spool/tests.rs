@@ -1,3 +1,5 @@
+//! The spool on a real disk: what it holds over a restart, in which order it ships, and when it is full.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use futures_util::future::{join_all, poll_immediate};
