@@ -15,6 +15,8 @@ mod corpus;
 #[cfg(test)]
 mod crash_loops;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod forge;
 #[cfg(test)]
 mod git;

@@ -315,9 +315,14 @@ impl Program {
 
     /// How a source stands.
     pub(crate) async fn source(&self, name: &str) -> Value {
-        let document = self.json("/api/v1/sources").await;
-        let found = document["sources"].as_array().unwrap().iter().find(|source| source["source"] == name);
-        found.unwrap_or_else(|| panic!("no source {name}: {document}")).clone()
+        let sources = self.sources().await;
+        let found = sources.iter().find(|source| source["source"] == name);
+        found.unwrap_or_else(|| panic!("no source {name}: {sources:?}")).clone()
+    }
+
+    /// Figures of every source.
+    pub(crate) async fn sources(&self) -> Vec<Value> {
+        self.json("/api/v1/sources").await["sources"].as_array().unwrap().clone()
     }
 
     /// Waits until every stored delivery is interpreted.
