@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::Instant;
@@ -62,13 +62,19 @@ pub fn options(settings: &PostgresSettings, schema: &str) -> Result<PgConnectOpt
 /// If the server cannot be reached, would lose what it acknowledged, or a migration fails.
 pub async fn open(settings: &PostgresSettings, schema: &str, migrations: &Migrator) -> Result<PgPool, StreamError> {
     let options = options(settings, schema)?;
-    let mut connection = connect(&options).await?;
+    // A migration may take as long as it takes.
+    let mut connection = connect(&options.clone().options([("statement_timeout", "0")])).await?;
     // `create schema if not exists` fails when two do it at once, so one after the other.
     sqlx::query("select pg_advisory_lock(hashtext('devhose.schemas'))").execute(&mut connection).await?;
     sqlx::query(AssertSqlSafe(format!("create schema if not exists {schema}"))).execute(&mut connection).await?;
     sqlx::query("select pg_advisory_unlock(hashtext('devhose.schemas'))").execute(&mut connection).await?;
     // Not `run`: its future cannot be shown to be `Send` where it is part of a spawned task.
-    migrations.run_direct(None, &mut connection, false).await?;
+    let migrated = migrations.run_direct(None, &mut connection, false).await;
+    if let Err(MigrateError::Execute(error)) = migrated {
+        // Another process may be at it, or the server have gone away.
+        return Err(StreamError::Engine(error));
+    }
+    migrated?;
     connection.close().await?;
     let pool = PgPoolOptions::new().max_connections(settings.connections_max).acquire_timeout(ACQUIRE_TIMEOUT);
     Ok(pool.connect_lazy_with(options))
@@ -163,6 +169,7 @@ where
     loop {
         match ask().await {
             Err(StreamError::Engine(error)) if is_transient(&error) => {
+                tracing::debug!(error = %error, "the database is away; trying again");
                 if !pauses.pause().await {
                     return Err(StreamError::Engine(error));
                 }

@@ -125,7 +125,10 @@ fn sql_stands_only_in_engine_files() {
 
 #[test]
 fn nothing_updates_or_deletes_a_delivery_or_an_event() {
-    let engines: Vec<_> = sources().into_iter().filter(|file| file.starts_with("bus/src/streams")).collect();
+    // Retention is one of the two declared doors.
+    let door = Path::new("bus/src/streams/trim");
+    let engines: Vec<_> =
+        sources().into_iter().filter(|file| file.starts_with("bus/src/streams") && !file.starts_with(door)).collect();
     let tables = ["deliveries", "delivery_bodies", "events"];
     let found = offenders(&engines, |line| {
         let line = line.to_lowercase();

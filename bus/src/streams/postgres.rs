@@ -50,7 +50,13 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn open(settings: &PostgresSettings) -> Result<Self, StreamError> {
         let migrations = sqlx::migrate!("../migrations/postgres/streams");
-        let readers = patiently(|| server::open(settings, STREAMS_SCHEMA, &migrations)).await?;
+        let readers = match server::open(settings, STREAMS_SCHEMA, &migrations).await {
+            Err(StreamError::Engine(error)) if server::is_transient(&error) => {
+                tracing::warn!(error = %error, "the database does not answer; waiting for it for a minute");
+                patiently(|| server::open(settings, STREAMS_SCHEMA, &migrations)).await?
+            }
+            opened => opened?,
+        };
         let options = server::options(settings, STREAMS_SCHEMA)?;
         let (heads, delivery_head, event_head) = Heads::new(patiently(|| load_heads(&readers)).await?);
         let heads = Arc::new(heads);

@@ -5,14 +5,17 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Events by their index and name.
+type Names = Vec<(u8, u8)>;
+
 /// One thing that is done.
 #[derive(Debug, Clone)]
 enum Step {
     /// Deliveries by their number and body, in one call.
     Append(Vec<(u8, bool)>),
-    /// Readings of a delivery: events by their index and name, or none if it cannot be interpreted.
-    Record(Vec<(u8, Option<Vec<(u8, u8)>>)>),
-    Revise(u8, Vec<(u8, u8)>),
+    /// Readings of deliveries by their number; none if it cannot be interpreted.
+    Record(Vec<(u8, Option<Names>)>),
+    Revise(u8, Names),
     SaveCheckpoint(u8),
     Trim(u8, u8),
 }
@@ -72,7 +75,7 @@ async fn follow(streams: &Streams, step: &Step) -> Answer {
             Answer::Receipts(streams.append_all(deliveries.iter().map(new).collect()).await.unwrap())
         }
         Step::Record(readings) => {
-            let each = |(number, read): &(u8, Option<Vec<(u8, u8)>>)| match read {
+            let each = |(number, read): &(u8, Option<Names>)| match read {
                 Some(of) => reading(i64::from(*number), events(*number, of)),
                 None => unreadable(i64::from(*number), "not \0 JSON"),
             };

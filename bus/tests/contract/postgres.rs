@@ -86,9 +86,10 @@ async fn alter(storage: Storage, alteration: Alteration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_append_to_one_log_at_the_same_time() {
     let installation = Installation::of(engine()).await;
-    let processes = [installation.open().await, installation.open().await, installation.open().await];
-    let writers = (0..12_i64).map(|writer| {
-        let streams = processes[writer as usize % processes.len()].clone();
+    // They also make the tables at the same time.
+    let processes = join_all((0..3).map(|_| installation.open())).await;
+    let writers = (0..12).map(|writer: usize| {
+        let streams = processes[writer % processes.len()].clone();
         tokio::spawn(async move {
             let mut offsets = Vec::new();
             for n in 0..25 {

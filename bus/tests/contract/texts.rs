@@ -14,7 +14,7 @@ fn awkward_event(index: u32) -> Event {
         kind: format!("com.forge.{text}").into(),
         source: text.clone(),
         subject: text.clone(),
-        key: OrderKey(text.clone()),
+        key: OrderKey(text),
         data: Data::AsReceived,
         ..deployed(event_id("1", index), "", Outcome::Error)
     }

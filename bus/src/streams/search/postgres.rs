@@ -136,7 +136,9 @@ fn push_walk(sql: &mut QueryBuilder<Database>, walk: &Walk, window: Window) {
         Walk::Ids(ids) => sql.push("e.id = any(").push_bind(id_list(ids)).push(")"),
     };
     sql.push(" and e.position >= ").push_bind(window.from).push(" and e.position < ").push_bind(window.to);
-    sql.push(" and not exists (select from superseded_events x where x.position = e.position)");
+    // The planner cannot tell by itself that corrections of other events need not be looked at.
+    sql.push(" and not exists (select from superseded_events x where x.position = e.position and x.position >= ");
+    sql.push_bind(window.from).push(" and x.position < ").push_bind(window.to).push(")");
 }
 
 /// A name by the index over its hash.

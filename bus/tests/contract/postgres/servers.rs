@@ -162,3 +162,59 @@ async fn a_server_that_would_lose_what_it_acknowledged_is_refused() {
     let refused = streams.append(delivery(2, b"{}")).await.unwrap_err();
     assert!(matches!(refused, StreamError::Setup(_)), "{refused}");
 }
+
+/// Does it to the server until it has an effect.
+async fn until(connection: &mut PgConnection, effect: &'static str) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !sqlx::query_scalar::<_, bool>(effect).fetch_one(&mut *connection).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline, "still not: {effect}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_is_answered_as_what_it_was() {
+    let (_server, address) = Server::start("doubt");
+    let storage = create(&address).await;
+    let streams = Streams::open_on(&storage).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let appending = tokio::spawn({
+        let (streams, stop) = (streams.clone(), Arc::clone(&stop));
+        async move {
+            let mut receipts = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                receipts.push(streams.append(delivery(receipts.len(), b"{}")).await.unwrap());
+            }
+            receipts
+        }
+    });
+    let recording = tokio::spawn(record_until(streams.clone(), Arc::clone(&stop)));
+
+    // Both writers have begun, so that what waits below are their commits.
+    streams.delivery_head().wait_for(|head| head.0 > 0).await.unwrap();
+    streams.event_head().wait_for(|head| head.0 > 0).await.unwrap();
+
+    // Commits are durable now, but nobody hears of it: they wait for a standby that does not exist.
+    let mut connection = PgConnection::connect(&address).await.unwrap();
+    sqlx::query("alter system set synchronous_standby_names = 'nobody'").execute(&mut connection).await.unwrap();
+    sqlx::query("select pg_reload_conf()").execute(&mut connection).await.unwrap();
+    until(
+        &mut connection,
+        "select count(*) = 2 from pg_stat_activity where wait_event = 'SyncRep' and query = 'commit'",
+    )
+    .await;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'";
+    assert_eq!(sqlx::query(end).fetch_all(&mut connection).await.unwrap().len(), 2);
+    sqlx::query("alter system reset synchronous_standby_names").execute(&mut connection).await.unwrap();
+    sqlx::query("select pg_reload_conf()").execute(&mut connection).await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+
+    let receipts = appending.await.unwrap();
+    assert!(receipts.iter().all(|receipt| !receipt.duplicate), "each was stored by the call that says so");
+    let offsets: Vec<i64> = receipts.iter().map(|receipt| receipt.offset.unwrap().0).collect();
+    assert_eq!(offsets, (1..=receipts.len() as i64).collect::<Vec<_>>());
+    // Before the head is looked at, which cannot move while somebody looks.
+    let recorded = recording.await.unwrap();
+    assert_eq!(streams.event_head().borrow().0, i64::from(recorded));
+    assert_eq!(streams.verify(|_| {}).await.unwrap(), None);
+}
