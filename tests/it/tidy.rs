@@ -151,6 +151,7 @@ fn nothing_updates_or_deletes_a_delivery_or_an_event() {
 
 #[test]
 fn only_the_program_reads_the_environment_and_hears_signals() {
+    // A test is told by the environment which server it may use.
     let libraries: Vec<_> =
         sources().into_iter().filter(|file| !file.starts_with("src") && !is_test_file(file)).collect();
     let found = offenders(&libraries, |line| {

@@ -15,7 +15,7 @@ use sqlx::{PgConnection, Postgres as Database, Transaction};
 use super::LEASE;
 use crate::error::BotError;
 
-const SCHEMA: &str = "devhose_bots";
+pub(super) const SCHEMA: &str = "devhose_bots";
 
 /// No holder of a lease has it.
 const NO_EPOCH: i64 = -1;
