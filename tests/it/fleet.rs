@@ -26,6 +26,9 @@ fn deliveries() -> Vec<NewDelivery> {
     let options = Options { seed: 5, now: NOW.parse().unwrap(), scale: 0.2 };
     let mut sent: Vec<_> =
         demo::deliveries(options).filter(|delivery| delivery.source.as_str().starts_with("github/")).collect();
+    // Sent once each: what comes twice is another test's.
+    let mut known = std::collections::HashSet::new();
+    sent.retain(|delivery| known.insert((delivery.source.clone(), delivery.delivery_id.clone())));
     sent.split_off(sent.len() - DELIVERIES)
 }
 
@@ -71,7 +74,9 @@ async fn send(delivery: &NewDelivery, programs: [&Option<Program>; 2], turn: usi
 /// What a process makes of the log, once everything is interpreted and counted.
 async fn outcome(home: &Home, program: &Program) -> Vec<Value> {
     until("everything is in the log", async || {
-        let stored: u64 = program.sources().await.iter().map(|source| source["deliveries"].as_u64().unwrap()).sum();
+        let github = |source: &&Value| source["source"].as_str().unwrap().starts_with("github/");
+        let sources = program.sources().await;
+        let stored: u64 = sources.iter().filter(github).map(|source| source["deliveries"].as_u64().unwrap()).sum();
         (stored == DELIVERIES as u64).then_some(())
     })
     .await;

@@ -13,10 +13,17 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends a request; whatever the answer is, there must be one.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"));
+        Self::try_of(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+    }
+
+    /// Sends a request to a program that may have died.
+    ///
+    /// # Errors
+    /// If there is no answer, or half of one.
+    pub(crate) async fn try_of(request: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.text().await.unwrap_or_else(|error| panic!("half an answer: {error:?}"));
-        Self { status, headers, body }
+        Ok(Self { status, headers, body: answer.text().await? })
     }
 
     /// A header as text; empty if it is missing.

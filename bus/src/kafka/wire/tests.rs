@@ -1,3 +1,5 @@
+//! Deliveries and events on the wire: what goes out is what comes back, and what is none of ours is told apart.
+
 use proptest::prelude::*;
 use rdkafka::message::Headers as _;
 
