@@ -277,7 +277,17 @@ mod tests {
             &format!("{kafka}[kafka]\nbrokers = ['b:9092']\nspool = false\n[kafka.sasl]\nmechanism = 'KERBEROS'"),
         ];
         let told: Vec<String> = cases.iter().map(|case| check(case)).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        Sqlite("data")
+        wrong: storage.url is not for engine = "sqlite": set engine to another
+        wrong: storage.url is missing: postgres://user:password@host/database
+        wrong: storage.url does not begin with postgres://
+        Postgres(PostgresSettings { connections_max: 4, .. })
+        wrong: [storage.kafka] is missing: brokers = ["host:9092"] is the least it needs
+        wrong: storage.kafka.brokers is empty: name at least one as host:port
+        wrong: storage.kafka.min_insync_replicas = 2 is more than replication = 1: nothing could be written
+        wrong: unknown variant `KERBEROS`, expected one of `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`
+        "#);
         let whole = check(&format!(
             "{kafka}[kafka]\nbrokers = ['b:9092']\n[kafka.tls]\nca_file = 'ca.pem'\n[kafka.sasl]\nmechanism = 'PLAIN'\nuser = 'u'\npassword = 'secret'"
         ));
