@@ -7,6 +7,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export const NOW = '2026-11-18T15:20:00Z';
 
+// Somebody who has subscribed, for the pages of subscriptions.
+async function subscribe(url) {
+  const subscription = { name: 'deploys', filter: [{ kinds: ['service.*'] }], transport: { kind: 'pull' } };
+  const headers = { 'content-type': 'application/json' };
+  const made = await fetch(`${url}/api/v1/subscriptions`, { method: 'POST', headers, body: JSON.stringify(subscription) });
+  if (!made.ok) throw new Error(`no subscription can be made: ${await made.text()}`);
+}
+
 // Bots begin when the first page is there: their pages are whole once every kill is decided about and each has a run.
 async function botsIdle(url) {
   const patience = Date.now() + 120_000;
@@ -31,6 +39,7 @@ export async function startDemo() {
     child.once('exit', (code) => reject(new Error(`the demo ended with ${code} before it was ready`)));
   });
   await botsIdle(url);
+  await subscribe(url);
   const stop = () =>
     new Promise((resolve) => {
       child.removeAllListeners('exit');

@@ -20,6 +20,8 @@ export const PAGES = [
   { name: 'bot-dry-run', path: '/bots/reviewer-assignment', text: 'dry-run' },
   { name: 'bot-run', path: '/bots/killed-pods', follow: 'a[href*="/runs/"]', text: 'What it asked' },
   { name: 'bot-run-dry', path: '/bots/reviewer-assignment', follow: 'a[href*="/runs/"]', text: 'What it would do' },
+  { name: 'subscriptions', path: '/subscriptions', text: 'Who hears which events' },
+  { name: 'subscription', path: '/subscriptions/deploys', text: 'Dead letters' },
   { name: 'sources', path: '/sources', text: 'silent' },
   { name: 'metric-docs', path: '/docs/metrics/lead-time', text: 'lead time' },
   { name: 'privacy', path: '/privacy', text: 'person' },
