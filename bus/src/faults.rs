@@ -1,7 +1,7 @@
 //! Faults on purpose: where tests have the program die, and how they have it lie, so that they show what finds it out.
 //!
 //! Only a program built with the feature `faults` does anything here, and nothing that is handed to anybody is built
-//! with it. Without it [`asked`] is always none, and the compiler leaves the rest out.
+//! with it. Without it `asked` is always none, and the compiler leaves the rest out.
 
 use std::str::FromStr;
 use std::sync::OnceLock;

@@ -88,7 +88,7 @@ impl Sqlite {
         off_thread(bytes, || rows.into_iter().map(DeliveryRow::into_delivery).collect()).await?
     }
 
-    /// One delivery is read to be looked at, so its body is checked against its hash; [`Self::verify`] checks all.
+    /// One delivery is read to be looked at, so its body is checked against its hash; `Streams::verify` checks all.
     pub(in crate::streams) async fn delivery(&self, offset: DeliveryOffset) -> Result<Option<Delivery>, StreamError> {
         let sql = concat!(delivery_columns!(), "where d.position = ?");
         let row: Option<DeliveryRow> = sqlx::query_as(sql).bind(offset.0).fetch_optional(&self.readers).await?;
