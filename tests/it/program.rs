@@ -31,7 +31,7 @@ pub(crate) use delivery::{Delivery, payload, payload_names, sign};
 pub(crate) use page::{Page, Table};
 
 /// Whatever is waited for is there after this, even on a busy machine; a test that waits longer has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// How often one looks.
 const GLANCE: Duration = Duration::from_millis(10);
