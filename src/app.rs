@@ -107,8 +107,7 @@ pub(crate) async fn start_with(
     }
     if let Some(ledger) = &parts.ledger {
         // A large one goes on while pages say that facts are being loaded; deliveries are taken all the while.
-        let mut views = ledger.views();
-        drop(tokio::time::timeout(LOADING_PATIENCE, views.wait_for(|view| !view.is_loading())).await);
+        drop(tokio::time::timeout(LOADING_PATIENCE, ledger.loaded()).await);
     }
     let note = note_url(&config.data, &url, listen)?;
     Ok(Running { url, streams, parts, stop, tasks: work.tasks, note })

@@ -148,6 +148,16 @@ impl Ledger {
         self.view.clone()
     }
 
+    /// Waits until the facts that were kept are in view, for as long as that takes.
+    ///
+    /// # Errors
+    /// If the projector is gone.
+    pub async fn loaded(&self) -> Result<(), LedgerError> {
+        let mut views = self.view.clone();
+        let loaded = views.wait_for(|view| !view.is_loading()).await;
+        loaded.map(|_| ()).map_err(|_| LedgerError::Projector("stopped"))
+    }
+
     /// The last event that the latest view includes.
     #[must_use]
     pub fn caught_up_to(&self) -> EventOffset {

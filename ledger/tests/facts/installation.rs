@@ -195,6 +195,7 @@ impl Installation {
         let ledger = Arc::new(Ledger::open(&home.tables(), streams.clone(), settings(bots)).await.unwrap());
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn(Arc::clone(&ledger).run(home.lease().await, stopped));
+        tokio::time::timeout(PATIENCE, ledger.loaded()).await.expect("facts should be loaded").unwrap();
         Self { home, streams, ledger, stop, running }
     }
 
