@@ -24,8 +24,9 @@ pub(crate) const BATCH_BYTES_MAX: usize = 8 << 20;
 /// The queue holds at most this many commands: several commits' worth, less than a second of work.
 const QUEUED_COMMANDS_MAX: usize = 4_096;
 
-/// More waiting than this are not the few that came during the last commit.
-const CROWDED_COMMANDS: usize = 32;
+/// More than this, waiting or being committed, are not the few that come during a commit of a quiet installation: some
+/// forty compressed bodies.
+const CROWDED_BYTES: usize = 64 << 10;
 
 /// A command in the queue, with the room it takes there.
 #[derive(Debug)]
@@ -95,8 +96,8 @@ impl Queue {
 
     /// Bodies are compressed less while they come faster than they are written.
     fn effort(&self) -> Effort {
-        let waiting = self.jobs.max_capacity() - self.jobs.capacity();
-        if waiting > CROWDED_COMMANDS { Effort::Quick } else { Effort::Usual }
+        let waiting = QUEUED_BYTES_MAX - self.room.available_permits();
+        if waiting > CROWDED_BYTES { Effort::Quick } else { Effort::Usual }
     }
 
     fn offer_deliveries(&self, deliveries: Vec<PreparedDelivery>) -> Result<Receiver<Vec<Receipt>>, StreamError> {

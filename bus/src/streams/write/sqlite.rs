@@ -11,12 +11,15 @@ use super::{Head, KnownDeliveries, PlacedDelivery, PreparedDelivery};
 use crate::delivery::Receipt;
 use crate::ids::{ReaderName, SourceName};
 
-/// Rows per insert, largest first: a statement for many rows saves most of the way to SQLite's thread and back, and a
-/// few fixed sizes keep every statement prepared.
-const ROWS_PER_INSERT: [usize; 3] = [64, 8, 1];
+/// Rows of one statement at most. Each statement goes to SQLite's thread and back, and waits there and here behind
+/// whatever else the cores do: under load that is what a commit takes longest.
+pub(super) const STATEMENT_ROWS_MAX: usize = 256;
 
-/// Keys per look-up; a shorter list is filled up with its last key, so that there is one prepared statement.
-pub(super) const KEYS_PER_LOOKUP: usize = 64;
+/// A statement for some rows has room for the next power of two of them, so that few statements are kept prepared. What is
+/// not bound is null.
+pub(super) fn room(rows: usize) -> usize {
+    rows.next_power_of_two()
+}
 
 /// What the writer knows without asking: the ends of both streams and the small tables. It is loaded again after a
 /// transaction that failed.
@@ -132,14 +135,11 @@ async fn known_deliveries(
     deliveries: &[&PreparedDelivery],
     known: &mut KnownDeliveries,
 ) -> sqlx::Result<()> {
-    let sql = format!(
-        "select dedupe_key, position, body_hash from {table} where dedupe_key in ({})",
-        repeat_n("?", KEYS_PER_LOOKUP).collect::<Vec<_>>().join(", ")
-    );
-    for chunk in deliveries.chunks(KEYS_PER_LOOKUP) {
-        let Some(last) = chunk.last() else { continue };
-        let mut query = sqlx::query_as(AssertSqlSafe(sql.clone()));
-        for delivery in chunk.iter().chain(repeat_n(last, KEYS_PER_LOOKUP - chunk.len())) {
+    for chunk in deliveries.chunks(STATEMENT_ROWS_MAX) {
+        let keys = placeholders(room(chunk.len()));
+        let sql = format!("select dedupe_key, position, body_hash from {table} where dedupe_key in ({keys})");
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for delivery in chunk {
             query = query.bind(delivery.dedupe_key.as_slice());
         }
         let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = query.fetch_all(&mut *connection).await?;
@@ -180,7 +180,7 @@ async fn insert_deliveries(connection: &mut SqliteConnection, rows: &[(i64, &Pla
 
 pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Inserts rows of so many columns with as few statements as the fixed sizes allow.
+/// Inserts rows of so many columns, of which the first is never null, with as few statements as can be.
 pub(super) async fn insert<'q, T>(
     connection: &mut SqliteConnection,
     into: &str,
@@ -188,17 +188,19 @@ pub(super) async fn insert<'q, T>(
     rows: &'q [T],
     bind: impl Fn(Statement<'q>, &'q T) -> Statement<'q>,
 ) -> sqlx::Result<()> {
-    let tuple = format!("({})", repeat_n("?", columns).collect::<Vec<_>>().join(", "));
-    let mut rest = rows;
-    for size in ROWS_PER_INSERT {
-        let sql = format!("{into} values {}", repeat_n(tuple.as_str(), size).collect::<Vec<_>>().join(", "));
-        while let Some((chunk, after)) = rest.split_at_checked(size) {
-            let statement = sqlx::query(AssertSqlSafe(sql.clone()));
-            chunk.iter().fold(statement, &bind).execute(&mut *connection).await?;
-            rest = after;
-        }
+    let tuple = format!("({})", placeholders(columns));
+    for chunk in rows.chunks(STATEMENT_ROWS_MAX) {
+        let tuples = repeat_n(tuple.as_str(), room(chunk.len())).collect::<Vec<_>>().join(", ");
+        let sql = format!("{into} select * from (values {tuples}) where column1 is not null");
+        let statement = sqlx::query(AssertSqlSafe(sql));
+        chunk.iter().fold(statement, &bind).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// So many question marks.
+pub(super) fn placeholders(count: usize) -> String {
+    repeat_n("?", count).collect::<Vec<_>>().join(", ")
 }
 
 pub(in crate::streams) async fn save_checkpoint(

@@ -1,14 +1,13 @@
 //! The writer's statements for events and the quarantine. Nothing here begins or ends a transaction: see the writer.
 
 use std::collections::HashMap;
-use std::iter::repeat_n;
 
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Candidate, Latest, PlacedEvent, PreparedEvent, PreparedReading, Record};
 use crate::ids::{EventOffset, ReaderName};
-use crate::streams::write::sqlite::{KEYS_PER_LOOKUP, State, insert};
+use crate::streams::write::sqlite::{STATEMENT_ROWS_MAX, State, insert, placeholders, room};
 
 /// Records readings, their quarantine and their reader's checkpoint; the offsets of the events that are new.
 pub(in crate::streams) async fn record(
@@ -93,15 +92,12 @@ async fn known_events(
     connection: &mut SqliteConnection,
     candidates: &[Candidate<'_>],
 ) -> sqlx::Result<HashMap<[u8; 16], Latest>> {
-    let sql = format!(
-        "select id, position, revision from events where id in ({}) order by position",
-        repeat_n("?", KEYS_PER_LOOKUP).collect::<Vec<_>>().join(", ")
-    );
     let mut known = HashMap::with_capacity(candidates.len());
-    for chunk in candidates.chunks(KEYS_PER_LOOKUP) {
-        let Some(last) = chunk.last() else { continue };
-        let mut query = sqlx::query_as(AssertSqlSafe(sql.clone()));
-        for candidate in chunk.iter().chain(repeat_n(last, KEYS_PER_LOOKUP - chunk.len())) {
+    for chunk in candidates.chunks(STATEMENT_ROWS_MAX) {
+        let ids = placeholders(room(chunk.len()));
+        let sql = format!("select id, position, revision from events where id in ({ids}) order by position");
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for candidate in chunk {
             query = query.bind(candidate.event.id.as_bytes().as_slice());
         }
         let rows: Vec<(Vec<u8>, i64, i64)> = query.fetch_all(&mut *connection).await?;
