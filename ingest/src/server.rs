@@ -97,7 +97,8 @@ where
     }
     let service = hyper::service::service_fn(move |request| {
         let service = service.clone();
-        async move { Ok::<_, Infallible>(service.call(request).await) }
+        // Apart from the connection: one that asks nothing must not hold room for answering.
+        Box::pin(async move { Ok::<_, Infallible>(service.call(request).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

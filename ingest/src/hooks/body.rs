@@ -12,8 +12,9 @@ use super::Rejection;
 /// What all bodies in flight together hold at most, unless configured: ten of the largest, or thousands of usual ones.
 const IN_FLIGHT_MIB: u16 = 256;
 
-/// The budget is taken in steps of this size, so that a small body costs one step and a slow one holds what it sent.
-const STEP_BYTES: usize = 64 << 10;
+/// The budget is taken in steps of this size: what a request takes beside its body. Larger steps would let thousands of
+/// slow clients, of which each sent a byte, use all of it up.
+const STEP_BYTES: usize = 4 << 10;
 
 /// What all requests together may hold.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl BodyBudget {
         if announced.is_some_and(|length| length > limit) {
             return Err(Rejection::TooLarge { limit });
         }
-        let mut received = Received { bytes: Vec::with_capacity(announced.unwrap_or(0).min(STEP_BYTES)), permit: None };
+        let mut received = Received { bytes: Vec::new(), permit: None };
         let mut held = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Rejection::Broken(error.to_string()))?;
@@ -57,18 +58,23 @@ impl BodyBudget {
             if length > limit {
                 return Err(Rejection::TooLarge { limit });
             }
-            while held < length {
-                self.take_step(&mut received.permit)?;
-                held += STEP_BYTES;
+            if held < length {
+                let more = (length - held).next_multiple_of(STEP_BYTES);
+                self.take(&mut received.permit, more)?;
+                held += more;
+            }
+            if received.bytes.is_empty() {
+                // What came is a promise of as much again; whoever announces much and sends little gets little.
+                received.bytes.reserve_exact(announced.unwrap_or(0).min(2 * chunk.len()).max(chunk.len()));
             }
             received.bytes.extend_from_slice(&chunk);
         }
         Ok(received)
     }
 
-    fn take_step(&self, permit: &mut Option<OwnedSemaphorePermit>) -> Result<(), Rejection> {
-        let step = u32::try_from(STEP_BYTES).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.0).try_acquire_many_owned(step).map_err(|_| Rejection::OverBudget)?;
+    fn take(&self, permit: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Rejection> {
+        let permits = u32::try_from(bytes).map_err(|_| Rejection::OverBudget)?;
+        let more = Arc::clone(&self.0).try_acquire_many_owned(permits).map_err(|_| Rejection::OverBudget)?;
         match permit {
             Some(permit) => permit.merge(more),
             None => *permit = Some(more),
