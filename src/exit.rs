@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use bus::streams::StreamError;
+
 /// Exit codes. `devhose help exit-codes` prints them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -16,12 +18,14 @@ pub(crate) enum Exit {
     Timeout = 7,
     Partly = 8,
     Problem = 9,
+    /// What `sysexits.h` calls a temporary failure.
+    Restart = 75,
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code with its meaning, for the help text.
-    pub(crate) const ALL: [(Self, &'static str); 11] = [
+    pub(crate) const ALL: [(Self, &'static str); 12] = [
         (Self::Ok, "ok"),
         (Self::Failed, "failed"),
         (Self::Usage, "wrong usage or configuration"),
@@ -32,6 +36,7 @@ impl Exit {
         (Self::Timeout, "timed out"),
         (Self::Partly, "partly done; details are in the output"),
         (Self::Problem, "a check found a problem"),
+        (Self::Restart, "the storage failed in a way that only a restart mends"),
         (Self::Interrupted, "interrupted"),
     ];
 
@@ -48,6 +53,7 @@ impl Exit {
             Self::Timeout => "timeout",
             Self::Partly => "partly",
             Self::Problem => "problem",
+            Self::Restart => "restart",
             Self::Interrupted => "interrupted",
         }
     }
@@ -82,8 +88,9 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let exit = match error.downcast_ref::<bus::streams::StreamError>() {
-            Some(bus::streams::StreamError::InUse(_)) => Exit::Conflict,
+        let exit = match error.chain().find_map(|cause| cause.downcast_ref()) {
+            Some(StreamError::InUse(_)) => Exit::Conflict,
+            Some(StreamError::Stopped) => Exit::Restart,
             _ => Exit::Failed,
         };
         Self { exit, error, remedy: None }

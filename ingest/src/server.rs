@@ -1,7 +1,7 @@
 //! The accept loop: connections with limits that a stock server does not have.
 //!
-//! A half-sent header holds a connection for [`HEADER_DEADLINE`] and not for ever; so many connections and no more;
-//! stop is heard between requests, and what is in flight is finished within [`STOP_DEADLINE`].
+//! Whoever connects has [`HEADER_DEADLINE`] for a first request, and [`IDLE_DEADLINE`] for each that follows; so many
+//! connections and no more; stop is heard between requests, and what is in flight is finished within [`STOP_DEADLINE`].
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,10 +18,15 @@ use tokio::task::JoinSet;
 
 use patience::Patient;
 
+mod first_request;
 mod patience;
 
-/// A request's header must be complete after this; it also ends idle connections.
+/// The header of a connection's first request must be complete after this.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// After an answer, the header of the next request must be complete after this. Proxies keep connections for a minute and
+/// give one that was just closed another request: the server must not be the first that closes it.
+pub const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 
 /// Open connections at most. Each holds about 10 kB while it says nothing. Ten thousand clients that dawdle leave room
 /// for others.
@@ -91,18 +96,37 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let asked = tokio::select! {
+        asked = tokio::time::timeout(HEADER_DEADLINE, first_request::has_come(&stream)) => asked,
+        () = stopped(&mut stop) => return,
+    };
+    match asked {
+        // Apart from what waits: whoever asks nothing must not hold room for answers.
+        Ok(Ok(())) => Box::pin(answer(stream, service, stop)).await,
+        Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
+        Err(_) => tracing::debug!("a connection that asked nothing was closed"),
+    }
+}
+
+async fn answer<S, B>(stream: TcpStream, service: S, mut stop: watch::Receiver<bool>)
+where
+    S: tower_service_like::Service<B>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     // Answers are small and each is awaited: waiting to fill a packet only costs time.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay could not be set");
     }
     let service = hyper::service::service_fn(move |request| {
         let service = service.clone();
-        // Apart from the connection: one that asks nothing must not hold room for answering.
+        // Apart from the connection, which may wait long for its next request.
         Box::pin(async move { Ok::<_, Infallible>(service.call(request).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
+        .header_read_timeout(IDLE_DEADLINE)
         .max_buf_size(HEADER_BYTES_MAX.max(64 << 10))
         .serve_connection(TokioIo::new(Patient::new(stream, WRITE_DEADLINE)), service)
         .with_upgrades();

@@ -1,5 +1,7 @@
 //! Signed deliveries of about 9 kB over HTTP, stored durably, with the load made on the same cores; and the same server
-//! when it only reads the body, and when it only reads and verifies it, as the limits to compare with.
+//! when it only reads the body, and when it only reads and verifies it, as the limits to compare with. Last the whole
+//! program, which reads and counts all that comes meanwhile: `--config=FILE` adds a file to its configuration, such as one
+//! with another storage.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,12 +18,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::load::{Load, Loaded};
+use super::program::{self, Program};
 use super::{Arguments, Figures, milliseconds};
 
 /// So many senders at once: a commit takes all that wait, so few senders would measure the disk alone.
 const CONNECTIONS: usize = 256;
 const SECONDS: u64 = 10;
-const SECRET: &str = "a secret of at least 24 bytes";
 
 pub(super) fn run(runtime: &tokio::runtime::Runtime, arguments: &Arguments) -> Figures {
     let connections = arguments.number("connections").unwrap_or(CONNECTIONS);
@@ -34,7 +36,7 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime, arguments: &Arguments) -> F
             time: Duration::from_secs(seconds),
             per_second: arguments.number("rate").map(|rate| rate as f64),
             body: body().into(),
-            signature: signature(&body()),
+            signature: program::signature(&body()),
         };
         let wanted = |served| arguments.text("only").is_none_or(|only| only == served);
         let mut figures = vec![(
@@ -67,8 +69,26 @@ pub(super) fn run(runtime: &tokio::runtime::Runtime, arguments: &Arguments) -> F
                 format!("{:.2} of reading, {:.2} of reading and verifying", storing / reading, storing / verifying),
             ));
         }
+        if wanted("program") {
+            figures.push(whole_program(arguments.text("config"), load).await);
+        }
         figures
     })
+}
+
+/// The program as a user runs it, in a process of its own, with everything that it does beside taking deliveries.
+async fn whole_program(config: Option<&str>, load: impl Fn(SocketAddr) -> Load) -> (String, String) {
+    let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(".").unwrap();
+    let program = Program::serve(directory.path(), config);
+    let before = program.cpu();
+    let mut loaded = load(program.address).run().await;
+    let took = program.cpu().saturating_sub(before).as_secs_f64() * 1e6 / loaded.times.len() as f64;
+    let [p50, p99, p999] = loaded.quantiles().map(milliseconds);
+    let rate = loaded.per_second;
+    (
+        format!("ingest: the whole program, {}", config.unwrap_or("as it comes")),
+        format!("{rate:.0} requests/s; p50 / p99 / p99.9 {p50} / {p99} / {p999}; {took:.1} µs of a processor each"),
+    )
 }
 
 /// What the server does with a request.
@@ -142,11 +162,7 @@ async fn serve(served: Served, listener: TcpListener, hooks: Hooks, stopped: wat
 }
 
 fn source() -> Source {
-    Source::new("github/bench".parse().unwrap(), vec![Secret::new(SECRET.to_owned())], false).unwrap()
-}
-
-fn signature(body: &[u8]) -> String {
-    ingest::verify::sign_hex(&Secret::new(SECRET.to_owned()), "sha256=", body)
+    Source::new("github/bench".parse().unwrap(), vec![Secret::new(program::SECRET.to_owned())], false).unwrap()
 }
 
 /// A push as the forge sends it, with as many commits as make about 9 kB.

@@ -127,7 +127,7 @@ async fn send(load: Load, number: usize, started: Instant) -> (Vec<Duration>, Ve
 fn offset(answer: &[u8]) -> Option<i64> {
     let answer = std::str::from_utf8(answer).unwrap();
     let (_, rest) = answer.split_once("\"offset\":")?;
-    Some(rest.split([',', '}']).next().unwrap().parse().unwrap())
+    rest.split([',', '}']).next()?.parse().ok()
 }
 
 async fn send_all(stream: &mut TcpStream, [head, body]: [&[u8]; 2]) {

@@ -4,9 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ingest::source::Secret;
+
+use super::load::cpu;
 
 pub(super) const SECRET: &str = "a secret of at least 24 bytes";
 
@@ -46,6 +48,11 @@ impl Program {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// What it took of its processors until now.
+    pub(super) fn cpu(&self) -> Duration {
+        cpu(&format!("/proc/{}/stat", self.child.id()))
     }
 
     /// Ends it as a power cut would.

@@ -7,9 +7,19 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export const NOW = '2026-11-18T15:20:00Z';
 
-// Somebody who has subscribed, for the pages of subscriptions.
+// Somebody who has subscribed, for the pages of subscriptions: one asks for its events, the other has them sent to a name
+// that nobody has.
 async function subscribe(url) {
-  const subscription = { name: 'deploys', filter: [{ kinds: ['service.*'] }], transport: { kind: 'pull' } };
+  const sent = { kind: 'webhook', url: 'https://status.example.invalid/devhose' };
+  await subscribeOne(url, { name: 'deploys', filter: [{ kinds: ['service.*'] }], transport: { kind: 'pull' } });
+  await subscribeOne(url, { name: 'status-page', filter: [{ kinds: ['incident.*'] }], transport: sent, start: 'earliest' });
+  await until('an attempt is recorded', async () => {
+    const { attempts } = await (await fetch(`${url}/api/v1/subscriptions/status-page/attempts`)).json();
+    return attempts.length > 0;
+  });
+}
+
+async function subscribeOne(url, subscription) {
   const headers = { 'content-type': 'application/json' };
   const made = await fetch(`${url}/api/v1/subscriptions`, { method: 'POST', headers, body: JSON.stringify(subscription) });
   if (!made.ok) throw new Error(`no subscription can be made: ${await made.text()}`);
@@ -17,12 +27,17 @@ async function subscribe(url) {
 
 // Bots begin when the first page is there: their pages are whole once every kill is decided about and each has a run.
 async function botsIdle(url) {
-  const patience = Date.now() + 120_000;
-  for (;;) {
+  await until('the bots of the demo are done', async () => {
     const { bots } = await (await fetch(`${url}/api/v1/bots`)).json();
     const idle = (bot) => bot.manifest.name !== 'killed-pods' || (bot.lag.events === 0 && !bot.lag.at_least && bot.open_actions === 0);
-    if (bots.every((bot) => idle(bot) && bot.last_runs.length > 0)) return;
-    if (Date.now() > patience) throw new Error('the bots of the demo do not come to an end');
+    return bots.every((bot) => idle(bot) && bot.last_runs.length > 0);
+  });
+}
+
+async function until(what, so) {
+  const patience = Date.now() + 120_000;
+  while (!(await so())) {
+    if (Date.now() > patience) throw new Error(`not within two minutes: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -38,13 +53,19 @@ export async function startDemo() {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the demo ended with ${code} before it was ready`)));
   });
-  await botsIdle(url);
-  await subscribe(url);
   const stop = () =>
     new Promise((resolve) => {
       child.removeAllListeners('exit');
       child.once('exit', resolve);
       child.kill('SIGTERM');
     });
+  try {
+    await botsIdle(url);
+    await subscribe(url);
+  } catch (error) {
+    // A demo that goes on would keep the tests from ending.
+    await stop();
+    throw error;
+  }
   return { url, stop };
 }

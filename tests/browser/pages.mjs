@@ -22,6 +22,8 @@ export const PAGES = [
   { name: 'bot-run-dry', path: '/bots/reviewer-assignment', follow: 'a[href*="/runs/"]', text: 'What it would do' },
   { name: 'subscriptions', path: '/subscriptions', text: 'Who hears which events' },
   { name: 'subscription', path: '/subscriptions/deploys', text: 'Dead letters' },
+  { name: 'subscription-webhook', path: '/subscriptions/status-page', text: 'Attempts' },
+  { name: 'attempt', path: '/subscriptions/status-page', follow: 'a[href*="/attempts/"]', text: 'webhook-id' },
   { name: 'sources', path: '/sources', text: 'silent' },
   { name: 'metric-docs', path: '/docs/metrics/lead-time', text: 'lead time' },
   { name: 'privacy', path: '/privacy', text: 'person' },

@@ -261,6 +261,7 @@ fn completions_and_help_need_nothing() {
     7	timed out
     8	partly done; details are in the output
     9	a check found a problem
+    75	the storage failed in a way that only a restart mends
     130	interrupted
     ");
 }

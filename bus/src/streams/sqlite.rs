@@ -95,6 +95,7 @@ impl Sqlite {
             delivery_head,
             event_head,
             shared: Arc::clone(&shared),
+            log_pages_max: writer::LOG_PAGES_MAX,
             readers: readers.clone(),
             checkpointer,
             lock,
@@ -265,12 +266,25 @@ pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> sqlx::Result
     Ok(())
 }
 
-/// Copies what it can without waiting for anybody; the pages that the log still holds.
+/// Copies what it can without waiting for anybody; the pages of the log, which stay there until a commit finds all of them
+/// copied and nobody reading.
 pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
-    let (_, log, copied): (i64, i64, i64) =
-        sqlx::query_as("pragma wal_checkpoint(passive)").fetch_one(connection).await?;
-    // A log that is copied to its end is begun anew by the next commit.
-    Ok(if copied == log { 0 } else { log })
+    let (_, log, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(passive)").fetch_one(connection).await?;
+    Ok(log)
+}
+
+/// Copies what is left, and has the next commit begin the log anew: whether it could. It waits so long for those who read
+/// what only the log has; whoever begins to read meanwhile reads the database and is not waited for.
+pub(crate) async fn checkpoint_and_restart(
+    connection: &mut SqliteConnection,
+    patience: Duration,
+) -> sqlx::Result<bool> {
+    let wait = |time: Duration| AssertSqlSafe(format!("pragma busy_timeout = {}", time.as_millis()));
+    sqlx::query(wait(patience)).execute(&mut *connection).await?;
+    let done = sqlx::query_as("pragma wal_checkpoint(restart)").fetch_one(&mut *connection).await;
+    sqlx::query(wait(BUSY_TIMEOUT)).execute(connection).await?;
+    let (busy, _, _): (i64, i64, i64) = done?;
+    Ok(busy == 0)
 }
 
 /// Copies everything and empties the log.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bus::storage::Sasl;
+use bus::storage::{Sasl, Tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -28,6 +28,10 @@ async fn goes_through(broker: &Broker, sasl: Sasl, prefix: Option<&str>) {
     if let Some(prefix) = prefix {
         installation.kafka.prefix = prefix.to_owned();
     }
+    carries_a_delivery(installation).await;
+}
+
+async fn carries_a_delivery(installation: Installation) {
     let process = installation.start().await;
     let id = uuid::Uuid::new_v4();
     process.streams.append(delivery(id, "{}")).await.unwrap();
@@ -119,4 +123,37 @@ async fn a_secret_is_not_sent_in_the_clear() {
     let refused = installation.open().await.unwrap_err().to_string();
     assert!(refused.contains("must begin with https"), "{refused}");
     installation.remove().await;
+}
+
+/// What is said of a broker that cannot be trusted or does not trust.
+async fn refused(broker: &Broker, address: &str, tls: Tls) {
+    let mut installation = Installation::at(broker).await;
+    installation.kafka.brokers = vec![address.to_owned()];
+    installation.kafka.security.tls = Some(tls);
+    let refused = installation.open().await.unwrap_err().to_string();
+    assert!(refused.contains("cannot be used"), "{refused}");
+    installation.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_with_certificates_are_reached_and_others_are_not() {
+    let broker = Broker::own(&["--tls"]).await;
+    let file = |name: &str| Some(broker.path().join(name));
+    let own = Tls { ca_file: file("ca.pem"), certificate_file: file("client.pem"), key_file: file("client.key") };
+    let mut installation = Installation::at(&broker).await;
+    installation.kafka.security.tls = Some(own.clone());
+    carries_a_delivery(installation).await;
+
+    let mut named = Installation::at(&broker).await;
+    let port = std::fs::read_to_string(broker.path().join("sasl-tls-port")).unwrap();
+    named.kafka.brokers = vec![format!("127.0.0.1:{}", port.trim())];
+    named.kafka.security.tls = Some(Tls { ca_file: file("ca.pem"), ..Tls::default() });
+    named.kafka.security.sasl = Some(Sasl::ScramSha512 { user: user(), password: password() });
+    carries_a_delivery(named).await;
+
+    let address = broker.address();
+    refused(&broker, &address, Tls { ca_file: None, ..own.clone() }).await;
+    refused(&broker, &address, Tls { ca_file: file("ca.pem"), ..Tls::default() }).await;
+    // The certificate is that of an address.
+    refused(&broker, &address.replace("127.0.0.1", "localhost"), own).await;
 }

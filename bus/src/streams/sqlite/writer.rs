@@ -27,9 +27,16 @@ use crate::streams::write::sqlite::{self as write, State};
 /// of write-ahead log, which any disk copies in a fraction of a second.
 const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
 
-/// Pages of write-ahead log (256 MB) at which the writer itself helps, so that the log cannot grow for ever under
-/// load: only when the writer stands still can a checkpoint reach the end of the log.
-const LOG_PAGES_MAX: i64 = 65_536;
+/// Pages of write-ahead log (256 MB) at which the writer itself has it begun anew, so that it cannot grow for ever under
+/// load: only when the writer stands still can a checkpoint reach the end of the log, and a log is begun anew only when
+/// nobody reads it.
+pub(super) const LOG_PAGES_MAX: i64 = 65_536;
+
+/// The writer waits so long for readers of the log. Their pages are short; one that is not costs commits no more than this.
+const READERS_PATIENCE: Duration = Duration::from_millis(200);
+
+/// After readers were waited for in vain, so much more is written (64 MB of log) before they are waited for again.
+const LOG_PAGES_MORE: i64 = 16_384;
 
 /// While the disk is full one looks this often whether there is room again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -107,6 +114,8 @@ pub(super) struct Writer {
     pub(super) delivery_head: watch::Sender<DeliveryOffset>,
     pub(super) event_head: watch::Sender<EventOffset>,
     pub(super) shared: Arc<Shared>,
+    /// With more pages than these the write-ahead log is begun anew: [`LOG_PAGES_MAX`] at first.
+    pub(super) log_pages_max: i64,
     pub(super) readers: SqlitePool,
     pub(super) checkpointer: tokio::task::JoinHandle<()>,
     pub(super) lock: File,
@@ -295,9 +304,12 @@ impl Writer {
 
     /// Has the write-ahead log copied after enough was written, or when there is nothing else to do.
     async fn checkpoint(&mut self, bytes: usize) -> usize {
-        if self.shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES_MAX {
-            match engine::checkpoint(&mut self.connection).await {
-                Ok(_) => self.shared.log_pages.store(0, Ordering::Relaxed),
+        let pages = self.shared.log_pages.load(Ordering::Relaxed);
+        if pages > self.log_pages_max {
+            self.log_pages_max = LOG_PAGES_MAX;
+            match engine::checkpoint_and_restart(&mut self.connection, READERS_PATIENCE).await {
+                Ok(true) => self.shared.log_pages.store(0, Ordering::Relaxed),
+                Ok(false) => self.log_pages_max = pages + LOG_PAGES_MORE,
                 Err(error) => tracing::warn!(error = %error, "the write-ahead log could not be checkpointed"),
             }
         }
