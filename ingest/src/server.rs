@@ -104,7 +104,7 @@ where
         // Apart from what waits: whoever asks nothing must not hold room for answers.
         Ok(Ok(())) => Box::pin(answer(stream, service, stop)).await,
         Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
-        Err(_) => tracing::debug!("a connection that asked nothing was closed"),
+        Err(_) => first_request::refuse(&stream),
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 /// Of a header that is longer than this, the rest is waited for by whoever reads it.
 const LOOKED_AT_BYTES: usize = 8 << 10;
 
+const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// Waits until the header of a first request has come whole, or the other side says no more. Nothing is read.
 ///
 /// # Errors
@@ -26,6 +28,20 @@ pub(super) async fn has_come(stream: &TcpStream) -> io::Result<()> {
         }
     };
     stream.async_io(Interest::READABLE, look).await
+}
+
+/// Says to whoever did not finish asking that it took too long.
+pub(super) fn refuse(stream: &TcpStream) {
+    let mut header = [0; LOOKED_AT_BYTES];
+    let mut began = false;
+    // A connection that is closed before all that came is read is reset, and the answer lost with it. The runtime takes it
+    // that nothing is there.
+    while rustix::net::recv(stream, &mut header[..], RecvFlags::empty()).is_ok_and(|(read, _)| read > 0) {
+        began = true;
+    }
+    if began && let Err(error) = stream.try_write(TOO_LATE) {
+        tracing::debug!(%error, "connection ended");
+    }
 }
 
 /// Whether the empty line is there that ends a header. Lines may end without a carriage return.
