@@ -6,6 +6,8 @@ use std::fmt;
 use crate::book::{Ack, Pages};
 use crate::stored::{Log, Stored};
 
+mod topic;
+
 /// An acknowledgement that comes later than this is none: the sender has given up.
 const ACK_US_MAX: u64 = 10_000_000;
 
@@ -78,7 +80,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Checks both readings of the log against the book of one source.
+/// Checks both readings of the log against the book of one source; and the topic, if deliveries came through one. Then
+/// they got their places after they were acknowledged, and no receipt can tell them.
 #[must_use]
 pub fn check(book: &Pages, source: &str, api: &[Stored], raw: &Log) -> Verdict {
     let here = |stored: &&Stored| stored.source == source;
@@ -88,13 +91,16 @@ pub fn check(book: &Pages, source: &str, api: &[Stored], raw: &Log) -> Verdict {
         acknowledged_is_stored(book, &by_id),
         stored_once(book, raw, source),
         nothing_invented(book, raw, source),
-        places(book, &raw.deliveries, &by_id),
-        order(&book.acks),
+        places(book, raw, &by_id),
+        order(&if raw.topic.is_some() { placed_later(book, &by_id) } else { placed(book) }),
         chain(raw),
         two_ways(api, raw),
         refusals(book),
         in_time(book),
     ];
+    if let Some(topic) = &raw.topic {
+        laws.extend(topic::laws(book, source, topic, &raw.deliveries));
+    }
     laws.iter_mut().for_each(|law| law.first.sort());
     Verdict { laws }
 }
@@ -118,6 +124,10 @@ fn stored_once(book: &Pages, raw: &Log, source: &str) -> Law {
     for stored in raw.deliveries.iter().filter(|stored| stored.source == source) {
         let before = seen.insert(stored.id.as_str(), stored.offset);
         law.look(before.is_none(), || format!("{} stands at {before:?} and at {}", stored.id, stored.offset));
+    }
+    if raw.topic.is_some() {
+        // Whether it was there already is not known yet when it is acknowledged.
+        return law;
     }
     let mut new = HashSet::new();
     for ack in book.acks.iter().filter(|ack| !ack.duplicate) {
@@ -143,23 +153,50 @@ fn nothing_invented(book: &Pages, raw: &Log, source: &str) -> Law {
     law
 }
 
-fn places(book: &Pages, raw: &[Stored], by_id: &HashMap<&str, &Stored>) -> Law {
+fn places(book: &Pages, raw: &Log, by_id: &HashMap<&str, &Stored>) -> Law {
     let mut law = Law::new("L4", "offsets have no gap, and each delivery stands where its receipt says");
-    for (expected, stored) in (1..).zip(raw) {
+    for (expected, stored) in (1..).zip(&raw.deliveries) {
         law.look(stored.offset == expected, || format!("{} stands where {expected} should", stored.offset));
     }
     for ack in &book.acks {
-        let (Some(told), Some(stored)) = (ack.offset, by_id.get(ack.id.as_str())) else { continue };
-        law.look(told == stored.offset, || format!("{} was told {told} and stands at {}", ack.id, stored.offset));
+        match (ack.offset, by_id.get(ack.id.as_str())) {
+            (None, _) => law.look(raw.topic.is_some(), || format!("{} was told no place", ack.id)),
+            // That is another law's.
+            (Some(_), None) => {}
+            (Some(told), Some(stored)) => law
+                .look(told == stored.offset, || format!("{} was told {told} and stands at {}", ack.id, stored.offset)),
+        }
     }
     law
 }
 
+/// What was acknowledged as new, with the place that was told.
+fn placed(book: &Pages) -> Vec<Ack> {
+    book.acks.iter().filter(|ack| !ack.duplicate && ack.offset.is_some()).cloned().collect()
+}
+
+/// What was acknowledged, with the place that it got later: from when it was first sent to when it was first
+/// acknowledged. What was once sent without being acknowledged may have its place from then.
+fn placed_later(book: &Pages, by_id: &HashMap<&str, &Stored>) -> Vec<Ack> {
+    let mut doubtful: HashSet<&str> = book.nacks.iter().map(|(id, ..)| id.as_str()).collect();
+    doubtful.extend(book.unknown.iter().map(|(id, _)| id.as_str()));
+    let mut first: HashMap<&str, Ack> = HashMap::new();
+    for ack in book.acks.iter().filter(|ack| !doubtful.contains(ack.id.as_str())) {
+        let Some(stored) = by_id.get(ack.id.as_str()) else { continue };
+        let known = first.entry(&ack.id).or_insert_with(|| Ack { offset: Some(stored.offset), ..ack.clone() });
+        // Later runs send what earlier ones sent, too.
+        if ack.run == known.run {
+            known.sent_us = known.sent_us.min(ack.sent_us);
+            known.acked_us = known.acked_us.min(ack.acked_us);
+        }
+    }
+    first.into_values().collect()
+}
+
 /// What was acknowledged before another was sent stands before it.
-fn order(acks: &[Ack]) -> Law {
+fn order(placed: &[Ack]) -> Law {
     let mut law = Law::new("L4b", "what was acknowledged first stands first");
-    let new = || acks.iter().filter(|ack| !ack.duplicate && ack.offset.is_some());
-    let mut by_sent: Vec<_> = new().collect();
+    let mut by_sent: Vec<_> = placed.iter().collect();
     let mut by_acked = by_sent.clone();
     by_sent.sort_by_key(|ack| (ack.run, ack.sent_us));
     by_acked.sort_by_key(|ack| (ack.run, ack.acked_us));
@@ -217,3 +254,6 @@ fn in_time(book: &Pages) -> Law {
     }
     law
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use tokio::sync::watch;
@@ -12,17 +12,14 @@ use crate::book::{Book, Pages, Tally};
 use crate::check::{Verdict, check};
 use crate::disk::Disk;
 use crate::load::{self, Load};
-use crate::program::{Home, Program, SECRET, SIGKILL, SOURCE};
-use crate::stored::{api, sqlite};
+use crate::program::{Home, PATIENCE, Program, SECRET, SIGKILL, SOURCE};
+use crate::server::Server;
+use crate::stored::{self, api};
 
-/// The steps at which the program can kill itself, in order.
-pub const PHASES: [&str; 6] =
-    ["before-body", "after-verify", "after-enqueue", "inside-transaction", "after-commit", "after-reply"];
-
-/// Times that a phase is reached before the program kills itself there, at most.
+/// Times that a step is reached before the program kills itself there, at most.
 const REACHED_MAX: u64 = 60;
 
-/// A program that never reaches its phase is found out after so many deliveries.
+/// A program that never reaches its step is found out after so many deliveries.
 const DELIVERIES_MAX: u64 = 20_000;
 
 /// How often one looks at the book.
@@ -64,12 +61,12 @@ impl Cycles {
         closed(book)
     }
 
-    /// Has the program kill itself at a phase, under load.
+    /// Has the program kill itself at one of the steps of its storage, under load.
     ///
     /// # Errors
     /// If it does not.
-    pub async fn kill_at(&mut self, phase: &str) -> anyhow::Result<Tally> {
-        let fault = format!("kill@{phase}:{}", 1 + self.random.below(REACHED_MAX));
+    pub async fn kill_at(&mut self, step: &str) -> anyhow::Result<Tally> {
+        let fault = format!("kill@{step}:{}", 1 + self.random.below(REACHED_MAX));
         let program = self.home.serve(Some(&fault))?;
         let book = Arc::new(Book::open(&self.book)?);
         let (_stop, stopped) = watch::channel(false);
@@ -131,7 +128,87 @@ impl Cycles {
         closed(book)
     }
 
-    /// Starts the program and holds the log against the book, by both ways; then stops it, and has it check itself.
+    /// Kills the database under a running program and starts it again, so many times, under load.
+    ///
+    /// # Errors
+    /// If the program does not go on, the database does not come back, or the book cannot be written.
+    pub async fn restart_database(&mut self, program: &Program, server: &Server, times: u64) -> anyhow::Result<Tally> {
+        self.shake(program, times, async |_| server.kill().and_then(|()| server.start_again())).await
+    }
+
+    /// Kills the broker under a running program while deliveries go through it, and starts it again after more were
+    /// taken, so many times, under load.
+    ///
+    /// # Errors
+    /// If the program does not go on, the broker does not come back, or the book cannot be written.
+    pub async fn restart_broker(&mut self, program: &Program, server: &Server, times: u64) -> anyhow::Result<Tally> {
+        let mut log = api::Tail::of(&program.url)?;
+        let turn = async |turn| {
+            if turn % 2 == 1 {
+                return server.start_again();
+            }
+            log.until_it_grows(PATIENCE).await?;
+            server.kill()
+        };
+        self.shake(program, 2 * times, turn).await
+    }
+
+    /// Sends while harms are done beneath the program, at any time each. It must go on, and take deliveries again after
+    /// each of them. The harm is told which it is, from 0.
+    ///
+    /// # Errors
+    /// If the program ends or takes nothing any more, a harm cannot be done, or the book cannot be written.
+    async fn shake(
+        &mut self,
+        program: &Program,
+        times: u64,
+        mut harm: impl AsyncFnMut(u64) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Tally> {
+        let book = Arc::new(Book::open(&self.book)?);
+        let (stop, stopped) = watch::channel(false);
+        let load = Load { until_gone: true, ..self.load_for(program) };
+        let sending = {
+            let book = Arc::clone(&book);
+            tokio::spawn(async move { load::run(&load, &book, stopped).await })
+        };
+        for number in 0..=times {
+            let (before, began) = (book.tally().acks, Instant::now());
+            let more = self.random.below(self.acks_before_max);
+            while book.tally().acks <= before + more {
+                ensure!(!sending.is_finished(), "the program does not go on after {number} harms: {:?}", book.tally());
+                ensure!(began.elapsed() < PATIENCE, "nothing is taken after {number} harms: {:?}", book.tally());
+                tokio::time::sleep(GLANCE).await;
+            }
+            if number < times {
+                harm(number).await?;
+            }
+        }
+        stop.send_replace(true);
+        sending.await??;
+        closed(book)
+    }
+
+    /// Waits until everything that was sent has its place in the log. Where that comes after the acknowledgement, one
+    /// more delivery is sent: none overtakes another of its source, so what was sent before it is there when it is.
+    ///
+    /// # Errors
+    /// If it is not taken, or does not come.
+    pub async fn arrived(&self, program: &Program) -> anyhow::Result<()> {
+        if !self.home.storage().places_later() {
+            return Ok(());
+        }
+        let once = Load { count: Some(1), copies_max: 1, contradict: false, again: false, ..self.load.clone() };
+        let load = Load { url: program.url.clone(), ..once };
+        let last = load.id(Pages::read(&self.book)?.next_number);
+        let book = Arc::new(Book::open(&self.book)?);
+        let (_stop, stopped) = watch::channel(false);
+        load::run(&load, &book, stopped).await?;
+        let tally = closed(book)?;
+        ensure!(tally.acks > 0, "the delivery {last}, sent last, is not taken: {tally:?}");
+        api::Tail::of(&program.url)?.until_it_has(&last, PATIENCE).await
+    }
+
+    /// Starts the program and holds the log against the book, by every way; then stops it, and has it check itself.
     ///
     /// # Errors
     /// If the program does not start, stop or answer.
@@ -150,7 +227,9 @@ impl Cycles {
     /// # Errors
     /// If it cannot be read.
     pub async fn check_running(&self, program: &Program) -> anyhow::Result<Verdict> {
-        let (said, found) = (api::read(&program.url).await?, sqlite::read(&self.home.database()).await?);
+        self.arrived(program).await?;
+        let found = stored::read(self.home.storage(), &self.home.database()).await?;
+        let said = api::read(&program.url).await?;
         Ok(check(&Pages::read(&self.book)?, SOURCE, &said, &found))
     }
 

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+
+use crate::command::run;
 
 /// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from this moment nothing reaches the disk any more, and what
 /// the file system holds in memory is lost. Perl is on every Debian system and needs nothing else for it.
@@ -47,7 +49,7 @@ impl Disk {
     /// # Errors
     /// If the file system cannot be told.
     pub fn cut(&self) -> anyhow::Result<()> {
-        run(Command::new("perl").args(["-e", CUT]).arg(self.handle()))
+        run(Command::new("perl").args(["-e", CUT]).arg(self.handle())).map(drop)
     }
 
     /// Gives it its power back. No process may hold anything of it.
@@ -67,7 +69,7 @@ impl Disk {
         let free = Command::new("df").args(["--output=avail", "-k"]).arg(&self.mounted_at).output()?;
         let free = String::from_utf8_lossy(&free.stdout).lines().last().unwrap_or_default().trim().parse::<u64>()?;
         let kibibytes = free.saturating_sub(but_kibibytes);
-        run(Command::new("fallocate").args(["-l", &format!("{kibibytes}KiB")]).arg(self.filler()))
+        run(Command::new("fallocate").args(["-l", &format!("{kibibytes}KiB")]).arg(self.filler())).map(drop)
     }
 
     /// Makes room again.
@@ -79,7 +81,7 @@ impl Disk {
     }
 
     fn mount(&self) -> anyhow::Result<()> {
-        run(Command::new("mount").args(["-o", "loop"]).args([&self.image, &self.mounted_at]))
+        run(Command::new("mount").args(["-o", "loop"]).args([&self.image, &self.mounted_at])).map(drop)
     }
 
     fn handle(&self) -> PathBuf {
@@ -96,10 +98,4 @@ impl Drop for Disk {
         // Lazily: a process that is just ending may hold a file of it.
         drop(Command::new("umount").arg("-l").arg(&self.mounted_at).output());
     }
-}
-
-fn run(command: &mut Command) -> anyhow::Result<()> {
-    let ran = command.output().with_context(|| format!("{command:?} cannot be run"))?;
-    ensure!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim());
-    Ok(())
 }

@@ -5,9 +5,10 @@
 //!
 //! * [`load`]: sends, as GitHub does; [`body`]: what.
 //! * [`book`]: what was intended, acknowledged, refused, or left unknown.
-//! * [`stored`]: what stands in the log, through the public API and in the engine's own tables.
+//! * [`stored`]: what stands in the log, through the public API, in the engine's own tables and in Kafka's topic.
 //! * [`check`]: the laws, each with what broke it.
-//! * [`program`], [`disk`]: the program and the disk beneath it, to be started, killed, filled and cut.
+//! * [`program`]: the program, to be started and killed.
+//! * [`disk`], [`server`], [`storage`]: what is beneath it, to be filled, cut and killed, and how it is told of it.
 //! * [`cycle`]: all of it again and again.
 
 pub mod body;
@@ -17,4 +18,8 @@ pub mod cycle;
 pub mod disk;
 pub mod load;
 pub mod program;
+pub mod server;
+pub mod storage;
 pub mod stored;
+
+mod command;

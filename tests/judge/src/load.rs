@@ -77,6 +77,14 @@ impl Default for Load {
     }
 }
 
+impl Load {
+    /// What the sender calls the delivery of that number.
+    #[must_use]
+    pub fn id(&self, number: u64) -> String {
+        format!("{:x}-{number}", self.seed)
+    }
+}
+
 /// One delivery, to be sent.
 #[derive(Debug, Clone)]
 struct Delivery {
@@ -143,7 +151,7 @@ async fn next_deliveries(run: &Run) -> anyhow::Result<Option<Vec<Delivery>>> {
     let (mut intents, mut copies) = (Vec::new(), Vec::new());
     for number in first..first + left {
         let body = body(load.seed, number, load.body_bytes);
-        let id = format!("{:x}-{number}", load.seed);
+        let id = load.id(number);
         let intent = Intent { sha256: sha256(&body), blake3: hex(blake3::hash(&body).as_bytes()) };
         let times = 1 + Random::of(!load.seed, number).below(load.copies_max.max(1));
         let delivery = Delivery { number, id: id.clone(), sha256: intent.sha256.clone() };

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use crate::storage::Storage;
+
 /// The source that every judged program listens to.
 pub const SOURCE: &str = "github/acme";
 
@@ -17,7 +19,7 @@ pub const SOURCE: &str = "github/acme";
 pub const SECRET: &str = "a secret of the judge, long enough";
 
 /// Whatever is waited for is there after this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A command that reads all of a long log may take longer.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(1_800);
@@ -34,6 +36,7 @@ pub struct Home {
     program: PathBuf,
     directory: PathBuf,
     data: PathBuf,
+    storage: Storage,
 }
 
 impl Home {
@@ -41,12 +44,34 @@ impl Home {
     ///
     /// # Errors
     /// If the configuration cannot be written.
-    pub fn make(program: &Path, directory: &Path, data: &Path) -> anyhow::Result<Self> {
-        let configuration =
-            format!("data = {:?}\n\n[[source]]\nname = {SOURCE:?}\nsecret = {SECRET:?}\n", data.display().to_string());
-        std::fs::write(directory.join("devhose.toml"), configuration).context("the configuration cannot be written")?;
+    pub fn make(program: &Path, directory: &Path, data: &Path, storage: &Storage) -> anyhow::Result<Self> {
         let program = program.canonicalize().with_context(|| format!("{} is no program", program.display()))?;
-        Ok(Self { program, directory: directory.to_owned(), data: data.to_owned() })
+        let (directory, data) = (directory.to_owned(), data.to_owned());
+        let mut home = Self { program, directory, data, storage: Storage::Sqlite };
+        home.stand_on(storage.clone())?;
+        Ok(home)
+    }
+
+    /// Names another storage in the configuration, from the next start on.
+    ///
+    /// # Errors
+    /// If the configuration cannot be written.
+    pub fn stand_on(&mut self, storage: Storage) -> anyhow::Result<()> {
+        let configuration = format!(
+            "data = {:?}\n\n[[source]]\nname = {SOURCE:?}\nsecret = {SECRET:?}\n\n{}",
+            self.data.display().to_string(),
+            storage.configuration()
+        );
+        let file = self.directory.join("devhose.toml");
+        std::fs::write(file, configuration).context("the configuration cannot be written")?;
+        self.storage = storage;
+        Ok(())
+    }
+
+    /// What its log is kept in.
+    #[must_use]
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     /// The file of the embedded engine.

@@ -1,10 +1,15 @@
-//! What stands in the log, by two ways that have nothing in common: the public API, and the tables of the engine.
+//! What stands in the log, by two ways that have nothing in common: the public API, and the tables of the engine. With
+//! Kafka by a third: the topic that it came from.
+
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
 use crate::body::sha256;
+use crate::storage::Storage;
 
 pub mod api;
+pub mod kafka;
 pub mod postgres;
 pub mod sqlite;
 
@@ -34,6 +39,46 @@ pub struct Log {
     pub deliveries: Vec<Stored>,
     /// The first place at which the hash chain is broken, in words.
     pub broken: Option<String>,
+    /// Every record of the topic in order, where there is one.
+    pub topic: Option<Vec<Record>>,
+}
+
+/// A record of the topic of deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which partition.
+    pub partition: i32,
+    /// Where it stands there.
+    pub offset: i64,
+    /// The delivery that it is, or why it is none.
+    pub content: Result<Carried, String>,
+}
+
+/// A delivery as a record carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The source it came through.
+    pub source: String,
+    /// What its sender calls it.
+    pub id: String,
+    /// SHA-256 of its body.
+    pub sha256: String,
+}
+
+/// Reads a log from outside. The file is that of the embedded engine.
+///
+/// # Errors
+/// If it cannot be read.
+pub async fn read(storage: &Storage, file: &Path) -> anyhow::Result<Log> {
+    match storage {
+        Storage::Sqlite => sqlite::read(file).await,
+        Storage::Postgres { url } => postgres::read(url).await,
+        Storage::Kafka { url, broker, prefix } => {
+            // First: what comes into the topic meanwhile may come into the log, too.
+            let topic = kafka::read(broker, &format!("{prefix}.deliveries"), url).await?;
+            Ok(Log { topic: Some(topic), ..postgres::read(url).await? })
+        }
+    }
 }
 
 /// One row of the engine, before anything of it is believed.
@@ -67,7 +112,7 @@ struct Reader {
 
 impl Reader {
     const fn new() -> Self {
-        Self { log: Log { deliveries: Vec::new(), broken: None }, chain: chain::Chain::START }
+        Self { log: Log { deliveries: Vec::new(), broken: None, topic: None }, chain: chain::Chain::START }
     }
 
     /// After which position to go on.

@@ -24,7 +24,7 @@ async fn a_failed_wait_for_the_disk_ends_the_program_and_loses_nothing() {
         let tally = stage.cycles.send(&program).await.unwrap();
         assert!(tally.acks > 0, "{tally:?}");
         let ended = program.ended().unwrap();
-        assert_eq!(ended.exit, Some(1), "{ended:?}");
+        assert_eq!(ended.exit, Some(75), "{ended:?}");
         assert!(ended.stderr.contains("the writer has stopped"), "{ended:?}");
         stage.acquit().await;
     }

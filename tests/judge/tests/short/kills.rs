@@ -1,28 +1,23 @@
 //! `kill -9`, at every step of a delivery and at any time.
 
-use judge::cycle::PHASES;
 use judge::load::Load;
+use judge::storage::Engine;
 
 use crate::stage::Stage;
 
-/// Times that the program is killed at any time.
-const ANY_TIME: usize = 6;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_was_acknowledged_survives_a_kill_at_every_step() {
-    let mut stage = Stage::new(1);
-    for phase in PHASES {
-        let tally = stage.cycles.kill_at(phase).await.unwrap();
-        assert!(tally.unknown > 0, "{phase}: nothing was in flight");
+/// Has the program kill itself at each of its steps.
+async fn killed_at_every_step(mut stage: Stage) {
+    for step in stage.cycles.home.storage().steps() {
+        let tally = stage.cycles.kill_at(step).await.unwrap();
+        assert!(tally.unknown > 0, "{step}: nothing was in flight");
         stage.acquit().await;
     }
     assert!(!stage.book().acks.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_was_acknowledged_survives_a_kill_at_any_time() {
-    let mut stage = Stage::new(2);
-    for _ in 0..ANY_TIME {
+/// Kills the program so many times at any time.
+async fn killed_at_any_time(mut stage: Stage, times: usize) {
+    for _ in 0..times {
         let tally = stage.cycles.kill().await.unwrap();
         assert!(tally.acks > 0 && tally.unknown > 0, "{tally:?}");
         stage.acquit().await;
@@ -35,4 +30,34 @@ async fn whatever_was_acknowledged_survives_a_kill_at_any_time() {
     assert_eq!((tally.acks, tally.nacks, tally.unknown), (before.next_number, 0, 0));
     drop(program);
     stage.acquit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_acknowledged_survives_a_kill_at_every_step() {
+    killed_at_every_step(Stage::new(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_acknowledged_survives_a_kill_at_any_time() {
+    killed_at_any_time(Stage::new(2), 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_whatever_was_acknowledged_survives_a_kill_at_every_step() {
+    killed_at_every_step(Stage::on(20, Engine::Postgres, None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_whatever_was_acknowledged_survives_a_kill_at_any_time() {
+    killed_at_any_time(Stage::on(21, Engine::Postgres, None), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_kafka_whatever_was_acknowledged_survives_a_kill_at_every_step() {
+    killed_at_every_step(Stage::on(22, Engine::Kafka, None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_kafka_whatever_was_acknowledged_survives_a_kill_at_any_time() {
+    killed_at_any_time(Stage::on(23, Engine::Kafka, None), 3).await;
 }

@@ -17,6 +17,10 @@ mod poison;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod stop;
+#[cfg(test)]
+mod tampering;

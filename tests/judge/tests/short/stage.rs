@@ -9,10 +9,12 @@ use judge::cycle::Cycles;
 use judge::disk::Disk;
 use judge::load;
 use judge::program::{Home, Program};
+use judge::server::Service;
+use judge::storage::{Engine, Ground};
 use tempfile::TempDir;
 
 /// Whatever is waited for is there after this, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// How often one looks.
 const GLANCE: Duration = Duration::from_millis(10);
@@ -21,6 +23,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(crate) struct Stage {
     pub(crate) cycles: Cycles,
     pub(crate) disk: Option<Disk>,
+    pub(crate) ground: Ground,
     // Last, so that the disk is taken away before the directory that it is mounted in.
     _directory: TempDir,
 }
@@ -28,15 +31,26 @@ pub(crate) struct Stage {
 impl Stage {
     /// With the data in a directory.
     pub(crate) fn new(seed: u64) -> Self {
-        Self::with(seed, |_| None)
+        Self::on(seed, Engine::Sqlite, None)
+    }
+
+    /// On that engine. A server that is to be harmed is the stage's own.
+    pub(crate) fn on(seed: u64, engine: Engine, harmed: Option<Service>) -> Self {
+        Self::with(seed, Ground::prepare(engine, harmed).unwrap(), |_| None)
     }
 
     /// With the data on a disk of so many MiB of its own. None if tests were told to do without.
     pub(crate) fn on_a_disk(seed: u64, mebibytes: u64) -> Option<Self> {
+        Self::on_a_disk_and(seed, mebibytes, Engine::Sqlite)
+    }
+
+    /// The same, on that engine.
+    pub(crate) fn on_a_disk_and(seed: u64, mebibytes: u64, engine: Engine) -> Option<Self> {
         if std::env::var_os("DEVHOSE_TEST_WITHOUT_MOUNTS").is_some() {
             return None;
         }
-        Some(Self::with(seed, |directory| {
+        let ground = Ground::prepare(engine, None).unwrap();
+        Some(Self::with(seed, ground, |directory| {
             Some(Disk::make(directory.path(), mebibytes).unwrap_or_else(|error| {
                 panic!(
                     "no disk can be mounted here, which takes root's rights and loop devices: {error:#}; \
@@ -46,15 +60,15 @@ impl Stage {
         }))
     }
 
-    fn with(seed: u64, disk: impl FnOnce(&TempDir) -> Option<Disk>) -> Self {
+    fn with(seed: u64, ground: Ground, disk: impl FnOnce(&TempDir) -> Option<Disk>) -> Self {
         load::prepare().unwrap();
         let directory = tempfile::Builder::new().prefix("devhose-judge-").tempdir().unwrap();
         let disk = disk(&directory);
         let data = disk.as_ref().map_or_else(|| directory.path().join("data"), |disk| disk.path().join("data"));
-        let home = Home::make(&program(), directory.path(), &data).unwrap();
+        let home = Home::make(&program(), directory.path(), &data, &ground.storage).unwrap();
         let mut cycles = Cycles::new(home, directory.path().join("book"), seed);
         cycles.load.body_bytes = 2_000;
-        Self { cycles, disk, _directory: directory }
+        Self { cycles, disk, ground, _directory: directory }
     }
 
     /// Starts the program, holds its log against the book, stops it.
