@@ -112,7 +112,8 @@ impl Shift {
     }
 }
 
-/// Waits until `name` is ours to do, does it, and stops when it is ours no more, or at `stop`.
+/// Waits until `name` is ours to do, does it, and stops when it is ours no more, or at `stop`. The work must keep the lease
+/// until it ends: a lease that is dropped is given back.
 pub(super) async fn while_held<E, W>(
     streams: Streams,
     name: String,

@@ -59,9 +59,11 @@ impl Work {
             let streams = self.streams.clone();
             self.go_on("normalizer", move |stop| {
                 let streams = streams.clone();
-                while_held(streams.clone(), "normalize".to_owned(), stop, move |_lease, stop| {
+                while_held(streams.clone(), "normalize".to_owned(), stop, move |lease, stop| async move {
                     // Reading a delivery twice records nothing twice, so nothing has to be fenced.
-                    ingest::normalizer::run(streams, stop)
+                    let ended = ingest::normalizer::run(streams, stop).await;
+                    drop(lease);
+                    ended
                 })
             });
         }
@@ -86,8 +88,9 @@ impl Work {
                     let (cluster, states, now) = (cluster.clone(), Arc::clone(&states), Arc::clone(&now));
                     let name = format!("watch/{}", cluster.name);
                     let watched = streams.clone();
-                    while_held(streams.clone(), name, stop, move |_lease, stop| async move {
+                    while_held(streams.clone(), name, stop, move |lease, stop| async move {
                         kubernetes::run(cluster, watched, now, states, stop).await;
+                        drop(lease);
                         Ok::<(), StreamError>(())
                     })
                 });

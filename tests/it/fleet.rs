@@ -132,6 +132,20 @@ async fn fleet(deliveries: &[NewDelivery], storage: impl Fn(usize) -> String) ->
     made
 }
 
+#[tokio::test]
+async fn a_process_that_is_alone_keeps_what_one_may_do_at_a_time() {
+    let deliveries = deliveries();
+    let storage = format!("[storage]\nengine = \"postgres\"\nurl = \"{}\"\n", database());
+    let program = Home::with(&configuration(&deliveries, &storage)).at(NOW).serve().await;
+    for delivery in deliveries.iter().take(5) {
+        assert_eq!(program.deliver(&Delivery::again(delivery)).await.status, 200);
+        program.interpreted().await;
+    }
+    let ran = program.stop();
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(!ran.stderr.contains("lost"), "{}", ran.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_on_postgresql_that_die_in_turn_make_the_same_of_it_as_one() {
     let deliveries = deliveries();
