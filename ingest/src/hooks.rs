@@ -251,7 +251,8 @@ impl Hooks {
             verification,
         };
         let id = delivery.delivery_id.clone();
-        let appended = tokio::time::timeout(LOG_DEADLINE, self.streams.append(delivery)).await;
+        // Apart from what waits for a body: slow senders must not hold room for what comes after it.
+        let appended = tokio::time::timeout(LOG_DEADLINE, Box::pin(self.streams.append(delivery))).await;
         let late = |_| Rejection::Log(StreamError::Busy("the disk takes too long"));
         let receipt = appended.map_err(late)?.map_err(Rejection::Log)?;
         drop(permit);
